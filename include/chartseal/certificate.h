@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_CERTIFICATE_H
+#define CHARTSEAL_CERTIFICATE_H
+
+/*
+ * X.509: Cert_D and the hospital's certificate, the authorities that issue them, requests (PKCS#10)
+ * and revocation lists. Pure functions over bytes: times are given, files are read elsewhere.
+ * Whatever has to be signed is signed through a function of the caller's, a token's `sign`.
+ */
+
+#include <chartseal/crypto.h>
+
+#define CS_CERTIFICATE_MAX 8192 /* DER; a real one has 600-2000 bytes */
+#define CS_CRL_MAX 4194304      /* DER */
+
+/* The authorities one trusts, with their revocation lists. */
+typedef struct cs_trust cs_trust;
+
+/* PEM: one or more CA certificates, each of which is an anchor; none or more CRLs (crl_pem may be
+ * empty). CS_E_CERTIFICATE, CS_E_MALFORMED, CS_E_TOO_LARGE. A trust may be shared by threads. */
+CS_MUST_CHECK int cs_trust_new(cs_trust **out, cs_view ca_pem, cs_view crl_pem, cs_error *error);
+void cs_trust_free(cs_trust **trust);
+
+/* Check a certificate (DER) at time now_ms: chain to a trusted authority, dates, that it is not a
+ * CA and allows digital signatures, the CRL (when the trust has one for its issuer: revoked and too
+ * old are both refused). Gives its P-256 public key, compressed, and its subject's common name.
+ * The name is one clean line of UTF-8, shorter than name_size (65 is enough for any of RFC 5280).
+ * A certificate without keyUsage, or in any encoding but DER, is refused.
+ * CS_E_CERTIFICATE, CS_E_EXPIRED, CS_E_REVOKED. */
+CS_MUST_CHECK int cs_certificate_check(const cs_trust *trust, cs_view der, int64_t now_ms,
+    uint8_t puk[CS_PUK_SIZE], char *name, size_t name_size, cs_error *error);
+
+/* Signs a SHA-256 digest: r ‖ s. What it gives is verified before it is used, so a signer with
+ * another key is CS_E_SIGNATURE. */
+typedef int (*cs_sign_fn)(void *context, const uint8_t digest[CS_HASH_SIZE],
+    uint8_t signature[CS_SIGNATURE_SIZE], cs_error *error);
+
+/* What goes into a certificate or a request. */
+typedef struct cs_subject {
+    const char *common_name;  /* 1 to 64 bytes of UTF-8 */
+    const char *organisation; /* NULL: none */
+} cs_subject;
+
+/* PKCS#10 for the key puk (SEC1), signed by it. DER appended to out. */
+CS_MUST_CHECK int cs_request_make(cs_buf *out, const cs_subject *subject, cs_view puk,
+    cs_sign_fn sign, void *context, cs_error *error);
+/* Checks the request's own signature; gives key and name. CS_E_SIGNATURE, CS_E_MALFORMED. */
+CS_MUST_CHECK int cs_request_check(
+    cs_view der, uint8_t puk[CS_PUK_SIZE], char *name, size_t name_size, cs_error *error);
+
+/* A self-signed CA certificate (pathlen 0); an end-entity certificate for digital signatures, by
+ * that CA; a CRL. Serial: 8 bytes big-endian, not 0. Times: milliseconds since 1970, up to 9999.
+ * DER appended to out. CS_E_USAGE, CS_E_CERTIFICATE (ca_der is no CA), CS_E_POINT, or what sign
+ * returned. */
+CS_MUST_CHECK int cs_ca_make(cs_buf *out, const cs_subject *subject, cs_view puk,
+    int64_t not_before, int64_t not_after, cs_sign_fn sign, void *context, cs_error *error);
+CS_MUST_CHECK int cs_certificate_issue(cs_buf *out, cs_view ca_der, const cs_subject *subject,
+    cs_view puk, const uint8_t serial[8], int64_t not_before, int64_t not_after, cs_sign_fn sign,
+    void *context, cs_error *error);
+
+typedef struct cs_revocation {
+    uint8_t serial[8];
+    int64_t time_ms;
+} cs_revocation;
+CS_MUST_CHECK int cs_crl_issue(cs_buf *out, cs_view ca_der, const cs_revocation *revoked,
+    size_t count, uint64_t number, int64_t this_update, int64_t next_update, cs_sign_fn sign,
+    void *context, cs_error *error);
+
+/* Serial (right-aligned in 8 bytes; CS_E_CERTIFICATE if longer) of a certificate. */
+CS_MUST_CHECK int cs_certificate_serial(cs_view der, uint8_t serial[8], cs_error *error);
+
+/* PEM in and out (appended; decode takes the first block of that label, else CS_E_MALFORMED); label
+ * such as "CERTIFICATE", "CERTIFICATE REQUEST", "X509 CRL". */
+CS_MUST_CHECK int cs_pem_encode(cs_buf *out, const char *label, cs_view der, cs_error *error);
+CS_MUST_CHECK int cs_pem_decode(cs_buf *der, const char *label, cs_view pem, cs_error *error);
+
+#endif

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include <chartseal/certificate.h>
+#include <chartseal/group.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND INT64_C(1000)
+#define DAY (INT64_C(86400) * SECOND)
+#define NOW (INT64_C(1800000000) * SECOND)
+
+typedef struct pair {
+    uint8_t private_key[32];
+    uint8_t public_key[65];
+} pair;
+
+typedef struct world {
+    pair ca_key;
+    pair other_ca_key;
+    pair doctor_key;
+    cs_buf ca; /* DER */
+    cs_buf other_ca;
+    cs_buf doctor;
+} world;
+
+static const cs_subject ca_subject = {"Test Medical Authority", "Ministry of Tests"};
+static const cs_subject doctor_subject = {"Dr Łucja Ångström", "Test Hospital"};
+static const uint8_t serial[8] = {0x80, 0, 0, 0, 0, 0, 0, 7};
+static const uint8_t other_serial[8] = {0, 0, 0, 0, 0, 0, 0, 8};
+
+static int sign(void *context, const uint8_t digest[CS_HASH_SIZE],
+    uint8_t signature[CS_SIGNATURE_SIZE], cs_error *error)
+{
+    const pair *key = context;
+
+    return cs_p256_sign(signature, key->private_key, digest, error);
+}
+
+static int refuse_to_sign(void *context, const uint8_t digest[CS_HASH_SIZE],
+    uint8_t signature[CS_SIGNATURE_SIZE], cs_error *error)
+{
+    (void)context;
+    (void)digest;
+    (void)signature;
+    return CS_FAIL(error, CS_E_PIN_WRONG, "no");
+}
+
+static pair new_pair(void)
+{
+    pair key = {.private_key = {0}};
+
+    assert_ok(cs_p256_generate(key.private_key, key.public_key, error));
+    return key;
+}
+
+static cs_buf new_ca(pair *key)
+{
+    cs_buf der = {0};
+
+    assert_ok(cs_ca_make(&der, &ca_subject, CS_VIEW_ARRAY(key->public_key), NOW - 100 * DAY,
+        NOW + 100 * DAY, sign, key, error));
+    return der;
+}
+
+static int setup(void **state)
+{
+    world *w = calloc(1, sizeof *w);
+
+    assert_non_null(w);
+    w->ca_key = new_pair();
+    w->other_ca_key = new_pair();
+    w->doctor_key = new_pair();
+    w->ca = new_ca(&w->ca_key);
+    w->other_ca = new_ca(&w->other_ca_key);
+    assert_ok(cs_certificate_issue(&w->doctor, cs_view_buf(&w->ca), &doctor_subject,
+        CS_VIEW_ARRAY(w->doctor_key.public_key), serial, NOW - DAY, NOW + DAY, sign, &w->ca_key,
+        error));
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world *w = *state;
+
+    cs_buf_free(&w->ca);
+    cs_buf_free(&w->other_ca);
+    cs_buf_free(&w->doctor);
+    free(w);
+    return 0;
+}
+
+/* A trust in one CA, and a CRL (DER) unless that is empty. */
+static cs_trust *new_trust(cs_view ca, cs_view crl)
+{
+    cs_buf ca_pem = {0};
+    cs_buf crl_pem = {0};
+    cs_trust *trust = NULL;
+
+    assert_ok(cs_pem_encode(&ca_pem, "CERTIFICATE", ca, error));
+    if (crl.n > 0)
+        assert_ok(cs_pem_encode(&crl_pem, "X509 CRL", crl, error));
+    assert_ok(cs_trust_new(&trust, cs_view_buf(&ca_pem), cs_view_buf(&crl_pem), error));
+    cs_buf_free(&ca_pem);
+    cs_buf_free(&crl_pem);
+    return trust;
+}
+
+static int check(const cs_trust *trust, cs_view der, int64_t now)
+{
+    uint8_t puk[CS_PUK_SIZE];
+    char name[65];
+
+    return cs_certificate_check(trust, der, now, puk, name, sizeof name, NULL);
+}
+
+static void test_issue_and_check(void **state)
+{
+    const world *w = *state;
+    cs_trust *trust = new_trust(cs_view_buf(&w->ca), (cs_view){NULL, 0});
+    uint8_t puk[CS_PUK_SIZE];
+    uint8_t wanted[CS_PUK_SIZE];
+    uint8_t read[8];
+    char name[65];
+
+    assert_ok(
+        cs_certificate_check(trust, cs_view_buf(&w->doctor), NOW, puk, name, sizeof name, error));
+    assert_string_equal(name, doctor_subject.common_name);
+    assert_ok(cs_p256_compress(wanted, CS_VIEW_ARRAY(w->doctor_key.public_key), error));
+    assert_memory_equal(puk, wanted, sizeof puk);
+    assert_ok(cs_certificate_serial(cs_view_buf(&w->doctor), read, error));
+    assert_memory_equal(read, serial, sizeof read);
+
+    /* a name that does not fit is refused, not cut */
+    assert_fails(CS_E_CERTIFICATE,
+        cs_certificate_check(trust, cs_view_buf(&w->doctor), NOW, puk, name, 5, error));
+    cs_trust_free(&trust);
+    assert_null(trust);
+    cs_trust_free(&trust);
+    cs_trust_free(NULL);
+}
+
+static void test_dates(void **state)
+{
+    const world *w = *state;
+    cs_trust *trust = new_trust(cs_view_buf(&w->ca), (cs_view){NULL, 0});
+
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW - DAY), CS_OK);
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW - DAY - SECOND), CS_E_EXPIRED);
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW + DAY - SECOND), CS_OK);
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW + DAY + SECOND), CS_E_EXPIRED);
+    cs_trust_free(&trust);
+}
+
+static void test_other_authority(void **state)
+{
+    const world *w = *state;
+    /* of the same name, with another key */
+    cs_trust *trust = new_trust(cs_view_buf(&w->other_ca), (cs_view){NULL, 0});
+
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW), CS_E_CERTIFICATE);
+    cs_trust_free(&trust);
+}
+
+static void test_authority_is_no_person(void **state)
+{
+    const world *w = *state;
+    cs_trust *trust = new_trust(cs_view_buf(&w->ca), (cs_view){NULL, 0});
+
+    assert_int_equal(check(trust, cs_view_buf(&w->ca), NOW), CS_E_CERTIFICATE);
+    cs_trust_free(&trust);
+}
+
+/* Every bit of every byte; and one byte too many or too few. */
+static void test_every_altered_byte(void **state)
+{
+    const world *w = *state;
+    cs_trust *trust = new_trust(cs_view_buf(&w->ca), (cs_view){NULL, 0});
+    cs_buf copy = {0};
+
+    assert_ok(cs_buf_append(&copy, cs_view_buf(&w->doctor), error));
+    for (size_t i = 0; i < copy.n; i++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            copy.p[i] ^= (uint8_t)(1u << bit);
+            if (check(trust, cs_view_buf(&copy), NOW) == CS_OK)
+                fail_msg("accepted with bit %u of byte %zu flipped", bit, i);
+            copy.p[i] ^= (uint8_t)(1u << bit);
+        }
+    }
+    for (size_t n = 0; n < copy.n; n++)
+        assert_int_equal(check(trust, (cs_view){copy.p, n}, NOW), CS_E_CERTIFICATE);
+    assert_int_equal(check(trust, cs_view_buf(&copy), NOW), CS_OK);
+    assert_ok(cs_buf_append(&copy, cs_view_str("x"), error));
+    assert_int_equal(check(trust, cs_view_buf(&copy), NOW), CS_E_CERTIFICATE);
+    cs_buf_free(&copy);
+    cs_trust_free(&trust);
+}
+
+static cs_buf new_crl(const world *w, const uint8_t revoked[8], int64_t this_update)
+{
+    cs_revocation item = {.time_ms = NOW - DAY};
+    pair key = w->ca_key;
+    cs_buf der = {0};
+
+    memcpy(item.serial, revoked, sizeof item.serial);
+    assert_ok(cs_crl_issue(
+        &der, cs_view_buf(&w->ca), &item, 1, 1, this_update, this_update + DAY, sign, &key, error));
+    return der;
+}
+
+static void test_revocation(void **state)
+{
+    const world *w = *state;
+    cs_buf crl = new_crl(w, serial, NOW - SECOND);
+    cs_trust *trust = new_trust(cs_view_buf(&w->ca), cs_view_buf(&crl));
+
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW), CS_E_REVOKED);
+    cs_trust_free(&trust);
+    cs_buf_free(&crl);
+
+    crl = new_crl(w, other_serial, NOW - SECOND);
+    trust = new_trust(cs_view_buf(&w->ca), cs_view_buf(&crl));
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW), CS_OK);
+    cs_trust_free(&trust);
+
+    /* one altered byte in the list's signature: it is worth nothing, and neither is its silence */
+    crl.p[crl.n - 1] ^= 1;
+    trust = new_trust(cs_view_buf(&w->ca), cs_view_buf(&crl));
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW), CS_E_CERTIFICATE);
+    cs_trust_free(&trust);
+    cs_buf_free(&crl);
+
+    crl = new_crl(w, other_serial, NOW - 2 * DAY);
+    trust = new_trust(cs_view_buf(&w->ca), cs_view_buf(&crl));
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW), CS_E_EXPIRED);
+    cs_trust_free(&trust);
+    cs_buf_free(&crl);
+}
+
+/* A list of an authority that issued neither this certificate nor its CA says nothing of it. */
+static void test_list_of_another(void **state)
+{
+    static const cs_subject other = {"Another Authority", NULL};
+    world *w = *state;
+    cs_buf ca = {0};
+    cs_buf crl = {0};
+    cs_trust *trust;
+
+    assert_ok(cs_ca_make(&ca, &other, CS_VIEW_ARRAY(w->other_ca_key.public_key), NOW - DAY,
+        NOW + DAY, sign, &w->other_ca_key, error));
+    assert_ok(cs_crl_issue(
+        &crl, cs_view_buf(&ca), NULL, 0, 1, NOW - DAY, NOW + DAY, sign, &w->other_ca_key, error));
+    trust = new_trust(cs_view_buf(&w->ca), cs_view_buf(&crl));
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW), CS_OK);
+    cs_trust_free(&trust);
+    cs_buf_free(&ca);
+    cs_buf_free(&crl);
+}
+
+static void test_request(void **state)
+{
+    world *w = *state;
+    uint8_t puk[CS_PUK_SIZE];
+    uint8_t wanted[CS_PUK_SIZE];
+    char name[65];
+    cs_buf der = {0};
+    cs_buf certificate = {0};
+    cs_trust *trust;
+
+    assert_ok(cs_p256_compress(wanted, CS_VIEW_ARRAY(w->doctor_key.public_key), error));
+    assert_ok(
+        cs_request_make(&der, &doctor_subject, CS_VIEW_ARRAY(wanted), sign, &w->doctor_key, error));
+    assert_ok(cs_request_check(cs_view_buf(&der), puk, name, sizeof name, error));
+    assert_string_equal(name, doctor_subject.common_name);
+    assert_memory_equal(puk, wanted, sizeof puk);
+
+    /* what the authority makes of it */
+    assert_ok(cs_certificate_issue(&certificate, cs_view_buf(&w->ca), &(cs_subject){name, NULL},
+        CS_VIEW_ARRAY(puk), other_serial, NOW - DAY, NOW + DAY, sign, &w->ca_key, error));
+    trust = new_trust(cs_view_buf(&w->ca), (cs_view){NULL, 0});
+    assert_int_equal(check(trust, cs_view_buf(&certificate), NOW), CS_OK);
+    cs_trust_free(&trust);
+
+    for (size_t i = 0; i < der.n; i++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            der.p[i] ^= (uint8_t)(1u << bit);
+            assert_int_not_equal(
+                cs_request_check(cs_view_buf(&der), puk, name, sizeof name, NULL), CS_OK);
+            der.p[i] ^= (uint8_t)(1u << bit);
+        }
+    }
+    der.p[der.n - 1] ^= 1;
+    assert_fails(
+        CS_E_SIGNATURE, cs_request_check(cs_view_buf(&der), puk, name, sizeof name, error));
+    assert_fails(CS_E_MALFORMED,
+        cs_request_check((cs_view){der.p, der.n - 1}, puk, name, sizeof name, error));
+    cs_buf_free(&der);
+    cs_buf_free(&certificate);
+}
+
+/* A signer that refuses, and one that is not the CA: nothing comes out. */
+static void test_wrong_signer(void **state)
+{
+    world *w = *state;
+    cs_buf der = {0};
+
+    assert_fails(CS_E_PIN_WRONG, cs_ca_make(&der, &ca_subject, CS_VIEW_ARRAY(w->ca_key.public_key),
+                                     NOW, NOW + DAY, refuse_to_sign, NULL, error));
+    assert_fails(CS_E_SIGNATURE, cs_certificate_issue(&der, cs_view_buf(&w->ca), &doctor_subject,
+                                     CS_VIEW_ARRAY(w->doctor_key.public_key), serial, NOW,
+                                     NOW + DAY, sign, &w->doctor_key, error));
+    assert_fails(CS_E_CERTIFICATE, cs_certificate_issue(&der, cs_view_buf(&w->doctor),
+                                       &doctor_subject, CS_VIEW_ARRAY(w->doctor_key.public_key),
+                                       serial, NOW, NOW + DAY, sign, &w->doctor_key, error));
+    assert_fails(CS_E_CERTIFICATE, cs_crl_issue(&der, cs_view_buf(&w->doctor), NULL, 0, 1, NOW,
+                                       NOW + DAY, sign, &w->doctor_key, error));
+    assert_int_equal(der.n, 0);
+}
+
+static void test_bad_input(void **state)
+{
+    static const uint8_t zero[8] = {0};
+    static const char *const names[] = {"", "two\nlines", "bell\a",
+        "right\xe2\x80\xaeleft\xe2\x80\xac", "broken \xff utf-8", "line\xe2\x80\xa8separator",
+        "0123456789012345678901234567890123456789012345678901234567890123x"};
+    world *w = *state;
+    const cs_view puk = CS_VIEW_ARRAY(w->doctor_key.public_key);
+    cs_buf der = {0};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_fails(CS_E_USAGE,
+            cs_request_make(&der, &(cs_subject){names[i], NULL}, puk, sign, &w->doctor_key, error));
+    assert_fails(
+        CS_E_USAGE, cs_ca_make(&der, &ca_subject, puk, NOW, NOW, sign, &w->doctor_key, error));
+    assert_fails(
+        CS_E_USAGE, cs_ca_make(&der, &ca_subject, puk, -DAY, NOW, sign, &w->doctor_key, error));
+    assert_fails(CS_E_USAGE, cs_certificate_issue(&der, cs_view_buf(&w->ca), &doctor_subject, puk,
+                                 zero, NOW, NOW + DAY, sign, &w->ca_key, error));
+    assert_fails(CS_E_POINT, cs_ca_make(&der, &ca_subject, (cs_view){puk.p, 64}, NOW, NOW + DAY,
+                                 sign, &w->doctor_key, error));
+    assert_int_equal(der.n, 0);
+}
+
+/* Keys on another curve are refused, though their chain is good. */
+static void test_other_curve(void **state)
+{
+    world *w = *state;
+    const uint8_t *p = w->doctor.p;
+    X509 *certificate = d2i_X509(NULL, &p, (long)w->doctor.n);
+    EVP_PKEY *ca_key = EVP_EC_gen("P-384");
+    EVP_PKEY *key = EVP_EC_gen("P-384");
+    p = w->ca.p;
+    X509 *ca = d2i_X509(NULL, &p, (long)w->ca.n);
+    uint8_t *ca_der = NULL;
+    uint8_t *der = NULL;
+    int ca_n;
+    int n;
+    cs_trust *trust;
+
+    /* an authority with a P-384 key is fine, a doctor with one is not */
+    assert_int_equal(X509_set_pubkey(ca, ca_key), 1);
+    assert_true(X509_sign(ca, ca_key, EVP_sha384()) > 0);
+    ca_n = i2d_X509(ca, &ca_der);
+    trust = new_trust((cs_view){ca_der, (size_t)ca_n}, (cs_view){NULL, 0});
+    X509_EXTENSION_free(X509_delete_ext(
+        certificate, X509_get_ext_by_NID(certificate, NID_authority_key_identifier, -1)));
+    assert_true(X509_sign(certificate, ca_key, EVP_sha384()) > 0);
+    n = i2d_X509(certificate, &der);
+    assert_int_equal(check(trust, (cs_view){der, (size_t)n}, NOW), CS_OK);
+    OPENSSL_free(der);
+    der = NULL;
+    assert_int_equal(X509_set_pubkey(certificate, key), 1);
+    assert_true(X509_sign(certificate, ca_key, EVP_sha384()) > 0);
+    n = i2d_X509(certificate, &der);
+    assert_int_equal(check(trust, (cs_view){der, (size_t)n}, NOW), CS_E_CERTIFICATE);
+    OPENSSL_free(der);
+    OPENSSL_free(ca_der);
+    X509_free(ca);
+    X509_free(certificate);
+    EVP_PKEY_free(ca_key);
+    EVP_PKEY_free(key);
+    cs_trust_free(&trust);
+}
+
+/* What a certificate does not say it may do, it may not. (It is refused for that before its chain
+ * is looked at, so any signature will do here.) */
+static void test_key_usage(void **state)
+{
+    const world *w = *state;
+    cs_trust *trust = new_trust(cs_view_buf(&w->ca), (cs_view){NULL, 0});
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    const uint8_t *p = w->doctor.p;
+    X509 *certificate = d2i_X509(NULL, &p, (long)w->doctor.n);
+    uint8_t puk[CS_PUK_SIZE];
+    char name[65];
+    cs_error refusal = {0};
+    uint8_t *der = NULL;
+    int n;
+
+    X509_EXTENSION_free(
+        X509_delete_ext(certificate, X509_get_ext_by_NID(certificate, NID_key_usage, -1)));
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    n = i2d_X509(certificate, &der);
+    assert_int_equal(cs_certificate_check(
+                         trust, (cs_view){der, (size_t)n}, NOW, puk, name, sizeof name, &refusal),
+        CS_E_CERTIFICATE);
+    assert_non_null(strstr(refusal.message, "key usage"));
+    OPENSSL_free(der);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    cs_trust_free(&trust);
+}
+
+static void test_trust_input(void **state)
+{
+    const world *w = *state;
+    cs_trust *trust = NULL;
+    cs_buf pem = {0};
+    const cs_view none = {NULL, 0};
+
+    assert_fails(CS_E_CERTIFICATE, cs_trust_new(&trust, none, none, error));
+    assert_fails(CS_E_CERTIFICATE, cs_trust_new(&trust, cs_view_str("not PEM"), none, error));
+    assert_ok(cs_pem_encode(&pem, "CERTIFICATE", cs_view_buf(&w->doctor), error));
+    assert_fails(CS_E_CERTIFICATE, cs_trust_new(&trust, cs_view_buf(&pem), none, error));
+    cs_buf_clear(&pem);
+    assert_ok(cs_pem_encode(&pem, "CERTIFICATE", cs_view_buf(&w->ca), error));
+    assert_ok(cs_pem_encode(&pem, "CERTIFICATE", cs_view_str("rubbish"), error));
+    assert_fails(CS_E_MALFORMED, cs_trust_new(&trust, cs_view_buf(&pem), none, error));
+    assert_null(trust);
+    cs_buf_free(&pem);
+}
+
+static void test_pem(void **state)
+{
+    const world *w = *state;
+    cs_buf pem = {0};
+    cs_buf der = {0};
+
+    assert_ok(cs_pem_encode(&pem, "CERTIFICATE", cs_view_buf(&w->ca), error));
+    assert_ok(cs_pem_encode(&pem, "X509 CRL", cs_view_str("list"), error));
+    assert_ok(cs_pem_decode(&der, "CERTIFICATE", cs_view_buf(&pem), error));
+    assert_true(cs_view_equal(cs_view_buf(&der), cs_view_buf(&w->ca)));
+    cs_buf_clear(&der);
+    assert_ok(cs_pem_decode(&der, "X509 CRL", cs_view_buf(&pem), error));
+    assert_true(cs_view_equal(cs_view_buf(&der), cs_view_str("list")));
+    assert_fails(
+        CS_E_MALFORMED, cs_pem_decode(&der, "CERTIFICATE REQUEST", cs_view_buf(&pem), error));
+    assert_fails(CS_E_MALFORMED, cs_pem_decode(&der, "CERTIFICATE", (cs_view){NULL, 0}, error));
+    cs_buf_free(&pem);
+    cs_buf_free(&der);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_issue_and_check),
+        cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_other_authority),
+        cmocka_unit_test(test_authority_is_no_person),
+        cmocka_unit_test(test_every_altered_byte),
+        cmocka_unit_test(test_revocation),
+        cmocka_unit_test(test_list_of_another),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_wrong_signer),
+        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_other_curve),
+        cmocka_unit_test(test_key_usage),
+        cmocka_unit_test(test_trust_input),
+        cmocka_unit_test(test_pem),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
