@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_TOKEN_H
+#define CHARTSEAL_TOKEN_H
+
+/*
+ * Tokens: where the private keys are. The protocol asks a key for one of five verbs
+ *
+ *   sign        ECDSA P-256 over a SHA-256 digest
+ *   agree       P-256 ECDH: the x coordinate of d·Q
+ *   scalar_mul  |S_X·Q| in the group of the suite
+ *   issue       the Schnorr signature (R, S) with the master key s: S = r + e·s
+ *   prf         HMAC-SHA-256 with a storage key
+ *
+ * and does not know what kind of token answers. A key is for one use, given when it is opened; any
+ * other verb on it is CS_E_USAGE, so a master key can sign nothing but issuance messages.
+ *
+ * A token is named by a URI: `pkcs11:…` (RFC 7512; module-path in the query). A key's URI must
+ * match exactly one private or secret key, or it is CS_E_KEY_MISSING or CS_E_KEY_AMBIGUOUS. A
+ * private key that is extractable or not sensitive is CS_E_KEY_EXPOSED, unless it is opened to be
+ * audited.
+ *
+ * Threads: a cs_token and its keys may be used by any number of threads; the backend has a bounded
+ * pool of sessions and waits for one for a limited time (CS_E_BUSY). A token remembers the process
+ * that opened it and opens itself again in a child after fork.
+ *
+ * What a token answers is checked as any input: a signature has 64 bytes, a point is decoded with
+ * validation, an issuance satisfies S·P = R + e·PK before it is returned.
+ */
+
+#include <chartseal/crypto.h>
+#include <chartseal/group.h>
+
+#define CS_URI_MAX 1024
+#define CS_LABEL_MAX 64
+#define CS_PIN_MAX 255
+
+typedef struct cs_token cs_token;
+typedef struct cs_key cs_key;
+
+typedef enum cs_use {
+    CS_USE_SIGN = 1,
+    CS_USE_AGREE,
+    CS_USE_SCALAR, /* S_X */
+    CS_USE_ISSUE,  /* s */
+    CS_USE_PRF,
+} cs_use;
+
+/* Where the private half is. */
+typedef enum cs_custody {
+    CS_CUSTODY_TOKEN = 1, /* in the token, and every operation with it too */
+    CS_CUSTODY_SEALED,    /* sealed to a key in the token, opened in guarded memory per operation */
+} cs_custody;
+
+/* How S_X can come to this token (docs/protocol.md, section 2). */
+typedef enum cs_delivery {
+    CS_DELIVERY_SEALED = 1,  /* it stays sealed: the token can do neither of the others */
+    CS_DELIVERY_LIFTED = 2,  /* ed25519: imported as the X25519 key k = S + tL */
+    CS_DELIVERY_WRAPPED = 3, /* p256: unwrapped in the token, never in host memory */
+} cs_delivery;
+
+typedef struct cs_key_info {
+    char uri[CS_URI_MAX];
+    char label[CS_LABEL_MAX + 1];
+    char token_serial[33];
+    cs_use use;
+    cs_custody custody;
+    bool sensitive;
+    bool extractable;
+    bool local; /* generated in this token */
+    bool always_sensitive;
+    bool never_extractable;
+    bool always_authenticate;
+    uint8_t
+        public_key[65]; /* sign, agree: SEC1 uncompressed; issue, scalar: the group's encoding */
+    size_t public_key_size; /* 0 where the token does not show it (prf) */
+} cs_key_info;
+
+typedef struct cs_token_info {
+    char uri[CS_URI_MAX];
+    char label[33];
+    char manufacturer[33];
+    char model[17];
+    char serial[17];
+    char module[256];
+    bool login_required;
+    bool initialised;
+    bool pin_count_low;
+    bool pin_final_try;
+    bool pin_locked;
+} cs_token_info;
+
+/* Operations that the calling thread has had done, by verb. Monotonic; subtract two readings. */
+typedef struct cs_op_counts {
+    uint64_t sign, agree, scalar_mul, issue, prf;
+} cs_op_counts;
+cs_op_counts cs_ops_of_thread(void);
+cs_op_counts cs_ops_between(cs_op_counts before, cs_op_counts after);
+
+/* Where a PIN comes from. The PIN is fetched when the token wants a login, held in guarded
+ * memory for that call alone, and never repeated after it was refused. After a loss of the token
+ * the source is asked again. */
+typedef enum cs_pin_kind {
+    CS_PIN_NONE = 0,    /* tokens without login; else CS_E_PIN_MISSING */
+    CS_PIN_FILE,        /* path: first line of a file */
+    CS_PIN_ENVIRONMENT, /* path: name of an environment variable that names such a file */
+    CS_PIN_PINENTRY,    /* pinentry, or the terminal where there is none */
+} cs_pin_kind;
+
+typedef struct cs_pin_source {
+    cs_pin_kind kind;
+    char path[CS_URI_MAX];
+} cs_pin_source;
+
+typedef struct cs_token_options {
+    cs_pin_source pin;    /* a pin-source in the URI comes first */
+    unsigned sessions;    /* most sessions at once; 0: 8, or what the token allows if fewer */
+    unsigned timeout_ms;  /* wait for a free session; 0: 10000 */
+    bool force_final_try; /* use the last PIN try if it comes to that */
+} cs_token_options;
+
+/* Open the token a URI names (object attributes of the URI are not looked at here): load its
+ * module, find it by label or serial, log in once. options may be NULL. CS_E_USAGE,
+ * CS_E_TOKEN_ABSENT, CS_E_KEY_AMBIGUOUS (two tokens match), CS_E_PIN_*. */
+CS_MUST_CHECK int cs_token_open(
+    cs_token **out, const char *uri, const cs_token_options *options, cs_error *error);
+void cs_token_close(cs_token **token);
+CS_MUST_CHECK int cs_token_describe(cs_token *token, cs_token_info *out, cs_error *error);
+
+/* Open the one key the URI names. suite counts for CS_USE_SCALAR and CS_USE_ISSUE. A key must be
+ * closed before its token. */
+CS_MUST_CHECK int cs_key_open(
+    cs_key **out, cs_token *token, const char *uri, cs_use use, cs_suite suite, cs_error *error);
+void cs_key_close(cs_key **key);
+const cs_key_info *cs_key_describe(const cs_key *key);
+
+/* Generate in the token: sensitive, not extractable, for that one use. label: 1 to CS_LABEL_MAX
+ * bytes; one that the token has already is CS_E_EXISTS. CS_USE_SCALAR is never generated. */
+CS_MUST_CHECK int cs_key_generate(
+    cs_key **out, cs_token *token, const char *label, cs_use use, cs_suite suite, cs_error *error);
+
+/* Remove the objects (private, public, secret) with that label. None: CS_OK. */
+CS_MUST_CHECK int cs_key_destroy(cs_token *token, const char *label, cs_error *error);
+
+/* All private and secret keys, for audit. fn returning non-zero stops and is returned. */
+typedef int (*cs_key_visit_fn)(void *context, const cs_key_info *info);
+CS_MUST_CHECK int cs_token_list_keys(
+    cs_token *token, cs_key_visit_fn fn, void *context, cs_error *error);
+
+/* The five verbs. */
+CS_MUST_CHECK int cs_key_sign(cs_key *key, const uint8_t digest[CS_HASH_SIZE],
+    uint8_t signature[CS_SIGNATURE_SIZE], cs_error *error);
+CS_MUST_CHECK int cs_key_agree(cs_key *key, const uint8_t peer[65], uint8_t x[32], cs_error *error);
+CS_MUST_CHECK int cs_key_scalar_mul(cs_key *key, const cs_point *q, cs_point *out, cs_error *error);
+CS_MUST_CHECK int cs_key_issue(cs_key *key, cs_view m, cs_point *r, cs_scalar *s, cs_error *error);
+CS_MUST_CHECK int cs_key_prf(
+    cs_key *key, cs_view bytes, uint8_t out[CS_HASH_SIZE], cs_error *error);
+
+/* The delivery of S_X. What can this token take? */
+CS_MUST_CHECK int cs_token_delivery(
+    cs_token *token, cs_suite suite, cs_delivery *out, cs_error *error);
+
+/* CS_DELIVERY_LIFTED: import S as the X25519 key k. `y` is S·P, public; it is stored beside the
+ * key. A key of that label is replaced only after the new one is in the token. CS_E_SCALAR if S has
+ * no lift. S: guarded memory, wiped by the caller. */
+CS_MUST_CHECK int cs_key_import_lifted(cs_key **out, cs_token *token, const char *label,
+    const cs_scalar *s, const cs_point *y, cs_error *error);
+
+/* CS_DELIVERY_WRAPPED: a key pair made in the token for this one delivery; its public key goes to
+ * the issuer, who answers with a public key of its own and the wrapped PKCS#8 (AES key wrap with
+ * padding under the x coordinate of their ECDH). unwrap checks that the result acts as y's private
+ * key (one ECDH each side with a fresh pair) before it replaces a key of that label. */
+typedef struct cs_delivery_key cs_delivery_key;
+CS_MUST_CHECK int cs_delivery_key_new(
+    cs_delivery_key **out, cs_token *token, uint8_t public_key[65], cs_error *error);
+CS_MUST_CHECK int cs_delivery_key_unwrap(cs_key **out, cs_delivery_key *delivery, const char *label,
+    const uint8_t peer[65], cs_view wrapped, const cs_point *y, cs_error *error);
+void cs_delivery_key_free(cs_delivery_key **delivery);
+
+/* CS_DELIVERY_SEALED: a scalar key whose S is HPKE-sealed (info "chartseal/1 S_X", aad: y) to
+ * `agree`, which must outlive it. Every scalar_mul costs one agree, counted as such and as
+ * scalar_mul. */
+CS_MUST_CHECK int cs_key_open_sealed(cs_key **out, cs_key *agree, cs_view enc, cs_view sealed,
+    cs_suite suite, const cs_point *y, cs_error *error);
+
+/* Make a fresh token: C_InitToken, C_InitPIN. module: path of a PKCS#11 module; the slot is the
+ * first without an initialised token. PINs come from files. CS_E_EXISTS if the label is in use. */
+CS_MUST_CHECK int cs_token_initialise(const char *module, const char *label,
+    const char *so_pin_file, const char *pin_file, cs_error *error);
+
+/* Every token of the configured modules, or of the one module named (NULL: the configured). */
+typedef int (*cs_token_visit_fn)(void *context, const cs_token_info *info);
+CS_MUST_CHECK int cs_token_list(
+    const char *module, cs_token_visit_fn fn, void *context, cs_error *error);
+
+/* Give back every module. Call it at the end of main, after all tokens are closed; never at exit.
+ */
+void cs_token_shutdown(void);
+
+#endif

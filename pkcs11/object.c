@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects: found by template, read attribute by attribute, whatever lengths the token answers. */
+#include "p11.h"
+
+#include <stdio.h>
+#include <string.h>
+
+CK_RV p11_find(p11_job *job, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *out,
+    CK_ULONG most, CK_ULONG *count)
+{
+    CK_RV rv = P11(job, C_FindObjectsInit, template, n);
+    CK_RV final;
+
+    *count = 0;
+    if (rv != CKR_OK)
+        return rv;
+    /* a token may give fewer than it has at a time */
+    while (*count < most) {
+        CK_ULONG got = 0;
+
+        rv = P11(job, C_FindObjects, out + *count, most - *count, &got);
+        if (rv != CKR_OK || got == 0)
+            break;
+        if (got > most - *count) {
+            rv = CKR_GENERAL_ERROR;
+            break;
+        }
+        *count += got;
+    }
+    final = job->f->C_FindObjectsFinal(job->session);
+    return rv != CKR_OK ? rv : final;
+}
+
+CK_RV p11_read(
+    p11_job *job, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *out, CK_ULONG *n)
+{
+    CK_ATTRIBUTE attribute = {type, out, *n};
+    CK_RV rv = P11(job, C_GetAttributeValue, object, &attribute, 1);
+
+    if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE ||
+        rv == CKR_BUFFER_TOO_SMALL) {
+        *n = 0;
+        return CKR_OK;
+    }
+    if (rv != CKR_OK)
+        return rv;
+    *n = attribute.ulValueLen > *n ? 0 : attribute.ulValueLen;
+    return CKR_OK;
+}
+
+static CK_RV read_flag(p11_job *job, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, bool *out)
+{
+    CK_BBOOL value = CK_FALSE;
+    CK_ULONG n = sizeof value;
+    CK_RV rv = p11_read(job, object, type, &value, &n);
+
+    *out = n == sizeof value && value != CK_FALSE;
+    return rv;
+}
+
+static CK_RV read_ulong(
+    p11_job *job, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, CK_ULONG *out)
+{
+    CK_ULONG n = sizeof *out;
+    CK_RV rv;
+
+    *out = CK_UNAVAILABLE_INFORMATION;
+    rv = p11_read(job, object, type, out, &n);
+    if (n != sizeof *out)
+        *out = CK_UNAVAILABLE_INFORMATION;
+    return rv;
+}
+
+static CK_RV read_flags(p11_job *job, CK_OBJECT_HANDLE object, p11_facts *out)
+{
+    const struct {
+        CK_ATTRIBUTE_TYPE type;
+        bool *value;
+    } flags[] = {
+        {CKA_SIGN, &out->sign},
+        {CKA_DERIVE, &out->derive},
+        {CKA_SENSITIVE, &out->sensitive},
+        {CKA_EXTRACTABLE, &out->extractable},
+        {CKA_LOCAL, &out->local},
+        {CKA_ALWAYS_SENSITIVE, &out->always_sensitive},
+        {CKA_NEVER_EXTRACTABLE, &out->never_extractable},
+        {CKA_ALWAYS_AUTHENTICATE, &out->always_authenticate},
+    };
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; rv == CKR_OK && i < sizeof flags / sizeof flags[0]; i++)
+        rv = read_flag(job, object, flags[i].type, flags[i].value);
+    return rv;
+}
+
+CK_RV p11_read_facts(p11_job *job, CK_OBJECT_HANDLE object, p11_facts *out)
+{
+    uint8_t params[32];
+    unsigned char label[CS_LABEL_MAX];
+    CK_ULONG n = sizeof label;
+    CK_RV rv;
+
+    *out = (p11_facts){0};
+    rv = p11_read(job, object, CKA_LABEL, label, &n);
+    if (rv != CKR_OK)
+        return rv;
+    p11_text(out->label, sizeof out->label, label, n);
+    n = sizeof out->id;
+    rv = p11_read(job, object, CKA_ID, out->id, &n);
+    out->id_size = n;
+    if (rv == CKR_OK)
+        rv = read_ulong(job, object, CKA_CLASS, &out->class);
+    if (rv == CKR_OK)
+        rv = read_ulong(job, object, CKA_KEY_TYPE, &out->key_type);
+    if (rv == CKR_OK && out->class == CKO_PRIVATE_KEY) {
+        n = sizeof params;
+        rv = p11_read(job, object, CKA_EC_PARAMS, params, &n);
+        out->curve = p11_curve_of((cs_view){params, n});
+    }
+    return rv == CKR_OK ? read_flags(job, object, out) : rv;
+}
+
+/* By CKA_ID where there is one: labels are for people. */
+static CK_RV find_public(
+    p11_job *job, const p11_facts *facts, CK_OBJECT_HANDLE out[2], CK_ULONG *count)
+{
+    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+    uint8_t id[P11_ID_MAX];
+    char label[CS_LABEL_MAX + 1];
+    CK_ATTRIBUTE template[] = {
+        P11_ATTRIBUTE(CKA_CLASS, &class), {CKA_LABEL, label, strlen(facts->label)}};
+
+    if (facts->id_size > 0) {
+        memcpy(id, facts->id, facts->id_size);
+        template[1] = (CK_ATTRIBUTE){CKA_ID, id, facts->id_size};
+    } else {
+        (void)snprintf(label, sizeof label, "%s", facts->label);
+    }
+    return p11_find(job, template, 2, out, 2, count);
+}
+
+CK_RV p11_read_public(
+    p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *facts, uint8_t out[65], size_t *n)
+{
+    CK_OBJECT_HANDLE handles[2];
+    CK_ULONG count;
+    uint8_t point[P11_EC_POINT_MAX];
+    CK_ULONG point_size = sizeof point;
+    size_t size = facts->curve == P11_CURVE_P256 ? 65 : 32;
+    const uint8_t *raw;
+    CK_RV rv = find_public(job, facts, handles, &count);
+
+    *n = 0;
+    if (rv != CKR_OK || count > 1)
+        return rv;
+    /* some tokens have CKA_EC_POINT on the private key itself */
+    rv = p11_read(job, count == 1 ? handles[0] : object, CKA_EC_POINT, point, &point_size);
+    if (rv == CKR_OK && p11_point_raw((cs_view){point, point_size}, size, &raw)) {
+        memcpy(out, raw, size);
+        *n = size;
+    }
+    return rv;
+}
+
+void p11_destroy(p11_job *job, CK_OBJECT_HANDLE object)
+{
+    if (object != CK_INVALID_HANDLE)
+        (void)job->f->C_DestroyObject(job->session, object);
+}
+
+CK_RV p11_find_label(
+    p11_job *job, const char *label, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *count)
+{
+    static const CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
+    CK_OBJECT_CLASS class;
+    char text[CS_LABEL_MAX + 1];
+    CK_ATTRIBUTE template[] = {{CKA_LABEL, text, strlen(label)}, P11_ATTRIBUTE(CKA_CLASS, &class)};
+    CK_RV rv = CKR_OK;
+
+    *count = 0;
+    (void)snprintf(text, sizeof text, "%s", label);
+    for (size_t i = 0; rv == CKR_OK && i < sizeof classes / sizeof classes[0]; i++) {
+        CK_ULONG got;
+
+        class = classes[i];
+        rv = p11_find(job, template, 2, out + *count, most - *count, &got);
+        *count += got;
+    }
+    return rv;
+}
+
+CK_RV p11_remove_label(
+    p11_job *job, const char *label, CK_OBJECT_HANDLE keep, CK_OBJECT_HANDLE keep_public)
+{
+    CK_OBJECT_HANDLE handles[64];
+    CK_ULONG count;
+    CK_RV rv = p11_find_label(job, label, handles, sizeof handles / sizeof handles[0], &count);
+
+    for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++) {
+        if (handles[i] != keep && handles[i] != keep_public) {
+            job->committed = true;
+            rv = P11(job, C_DestroyObject, handles[i]);
+        }
+    }
+    return rv;
+}

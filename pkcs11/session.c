@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bounded pool of a token's sessions, and the way back when they were lost. */
+#include "p11.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void init_locks(p11_token *token)
+{
+    pthread_condattr_t attributes;
+
+    (void)pthread_mutex_init(&token->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&token->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+}
+
+/* The maximum a token tells is believed when it is a number of sessions: 0 means no limit, all ones
+ * that it does not tell. */
+static unsigned fewer(unsigned limit, CK_ULONG told)
+{
+    if (told != CK_EFFECTIVELY_INFINITE && told != CK_UNAVAILABLE_INFORMATION && told < limit)
+        return (unsigned)told;
+    return limit;
+}
+
+static CK_RV open_session(p11_token *token, CK_SESSION_HANDLE *out)
+{
+    CK_FLAGS flags = CKF_SERIAL_SESSION;
+
+    if ((token->info.flags & CKF_WRITE_PROTECTED) == 0)
+        flags |= CKF_RW_SESSION;
+    return token->module->functions->C_OpenSession(token->slot, flags, NULL, NULL, out);
+}
+
+static void close_session(p11_token *token, CK_SESSION_HANDLE session)
+{
+    (void)token->module->functions->C_CloseSession(session);
+}
+
+static int open_logged_in(p11_token *token, CK_SESSION_HANDLE *out, cs_error *error)
+{
+    CK_RV rv = open_session(token, out);
+    int rc;
+
+    if (rv != CKR_OK)
+        return p11_fail(token, "C_OpenSession", rv, error);
+    rc = p11_login(token, *out, error);
+    if (rc != CS_OK)
+        close_session(token, *out);
+    return rc;
+}
+
+int p11_pool_new(p11_token *token, unsigned wanted, cs_error *error)
+{
+    CK_SESSION_HANDLE session;
+    unsigned limit = wanted == 0 ? P11_SESSIONS_DEFAULT : wanted;
+    int rc;
+
+    if (limit > P11_SESSIONS_MAX)
+        return CS_FAIL(error, CS_E_USAGE, "at most %d sessions can be asked for", P11_SESSIONS_MAX);
+    limit = fewer(limit, token->info.ulMaxSessionCount);
+    limit = fewer(limit, token->info.ulMaxRwSessionCount);
+    rc = open_logged_in(token, &session, error);
+    if (rc != CS_OK)
+        return rc;
+    init_locks(token);
+    token->limit = limit;
+    token->generation = 1;
+    token->idle[0] = (p11_session){session, token->generation};
+    token->idle_count = 1;
+    token->open_count = 1;
+    return CS_OK;
+}
+
+void p11_pool_free(p11_token *token)
+{
+    for (unsigned i = 0; i < token->idle_count; i++)
+        close_session(token, token->idle[i].handle);
+    (void)pthread_cond_destroy(&token->changed);
+    (void)pthread_mutex_destroy(&token->lock);
+}
+
+/* The child has one thread, and nothing that the lock guarded is kept. */
+void p11_pool_after_fork(p11_token *token)
+{
+    init_locks(token);
+    token->idle_count = 0;
+    token->open_count = 0;
+    token->generation++;
+    token->lost = true;
+    token->recovering = false;
+    token->retry_at_ms = 0;
+}
+
+static int same_token(void *context, const p11_slot *slot, cs_error *error)
+{
+    p11_token *token = context;
+
+    (void)error;
+    if (memcmp(slot->info.label, token->info.label, sizeof slot->info.label) != 0 ||
+        memcmp(slot->info.serialNumber, token->info.serialNumber, sizeof slot->info.serialNumber) !=
+            0)
+        return 0;
+    token->slot = slot->id;
+    return 1;
+}
+
+/* Neither the slot number nor a handle of before means anything now. */
+static int find_and_log_in(p11_token *token, CK_SESSION_HANDLE *out, cs_error *error)
+{
+    int rc = p11_module_revive(token->module, error);
+
+    if (rc != CS_OK)
+        return rc;
+    rc = p11_slot_each(token->module, same_token, token, error);
+    if (rc == 0)
+        return CS_FAIL(error, CS_E_TOKEN_ABSENT,
+            "token %s (serial %s) is gone from module %s; insert or reconnect it", token->label,
+            token->serial, token->module->path);
+    return rc == 1 ? open_logged_in(token, out, error) : rc;
+}
+
+static void back_off(p11_token *token)
+{
+    token->backoff_ms = token->backoff_ms == 0 ? P11_BACKOFF_FIRST_MS : token->backoff_ms * 2;
+    if (token->backoff_ms > P11_BACKOFF_MAX_MS)
+        token->backoff_ms = P11_BACKOFF_MAX_MS;
+    token->retry_at_ms = now_ms() + token->backoff_ms;
+}
+
+/* Called with the lock; gives it up while it talks to the token. The others wait on `recovering`.
+ */
+static int recover(p11_token *token, cs_error *error)
+{
+    p11_session dropped[P11_SESSIONS_MAX];
+    unsigned count = token->idle_count;
+    CK_SESSION_HANDLE session;
+    int rc;
+
+    if (now_ms() < token->retry_at_ms)
+        return CS_FAIL(error, CS_E_TOKEN_ABSENT,
+            "token %s (serial %s) was lost; it is tried again in a moment", token->label,
+            token->serial);
+    memcpy(dropped, token->idle, count * sizeof dropped[0]);
+    token->idle_count = 0;
+    token->open_count -= count;
+    token->generation++;
+    token->recovering = true;
+    (void)pthread_mutex_unlock(&token->lock);
+
+    for (unsigned i = 0; i < count; i++)
+        close_session(token, dropped[i].handle);
+    rc = find_and_log_in(token, &session, error);
+
+    (void)pthread_mutex_lock(&token->lock);
+    token->recovering = false;
+    if (rc == CS_OK) {
+        token->idle[token->idle_count++] = (p11_session){session, token->generation};
+        token->open_count++;
+        token->lost = false;
+        token->backoff_ms = 0;
+    } else {
+        back_off(token);
+    }
+    (void)pthread_cond_broadcast(&token->changed);
+    return rc;
+}
+
+/* Called with the lock, which is given up for the call. *full: the token has no more of them. */
+static int open_one_more(p11_token *token, p11_session *out, bool *full, cs_error *error)
+{
+    CK_RV rv;
+
+    token->open_count++;
+    *out = (p11_session){CK_INVALID_HANDLE, token->generation};
+    (void)pthread_mutex_unlock(&token->lock);
+    rv = open_session(token, &out->handle);
+    (void)pthread_mutex_lock(&token->lock);
+    *full = false;
+    if (rv == CKR_OK)
+        return CS_OK;
+    token->open_count--;
+    if (rv == CKR_SESSION_COUNT && token->open_count > 0) {
+        token->limit = token->open_count; /* it has fewer than it told */
+        *full = true;
+        return CS_OK;
+    }
+    if (p11_rv_is_lost(rv) && out->generation == token->generation)
+        token->lost = true;
+    (void)pthread_cond_signal(&token->changed);
+    return p11_fail(token, "C_OpenSession", rv, error);
+}
+
+static struct timespec deadline_of(const p11_token *token)
+{
+    int64_t at = now_ms() + token->timeout_ms;
+
+    return (struct timespec){.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000};
+}
+
+static int wait_for_change(p11_token *token, const struct timespec *deadline, cs_error *error)
+{
+    if (pthread_cond_timedwait(&token->changed, &token->lock, deadline) == ETIMEDOUT)
+        return CS_FAIL(error, CS_E_BUSY,
+            "all %u sessions of token %s (serial %s) were busy for %u ms; try again later, or "
+            "allow "
+            "more sessions",
+            token->limit, token->label, token->serial, token->timeout_ms);
+    return CS_OK;
+}
+
+int p11_session_take(p11_token *token, p11_session *out, cs_error *error)
+{
+    struct timespec deadline = deadline_of(token);
+    bool opened_lost = false;
+    int rc = CS_OK;
+
+    (void)pthread_mutex_lock(&token->lock);
+    for (;;) {
+        bool full = false;
+
+        if (token->lost && !token->recovering) {
+            rc = recover(token, error);
+        } else if (!token->recovering && token->idle_count > 0) {
+            *out = token->idle[--token->idle_count];
+            break;
+        } else if (!token->recovering && token->open_count < token->limit) {
+            rc = open_one_more(token, out, &full, error);
+            if (rc == CS_OK && !full)
+                break;
+            if (rc != CS_OK && token->lost && !opened_lost) {
+                opened_lost = true; /* once: recover and try again */
+                rc = CS_OK;
+            }
+        } else {
+            rc = wait_for_change(token, &deadline, error);
+        }
+        if (rc != CS_OK)
+            break;
+    }
+    (void)pthread_mutex_unlock(&token->lock);
+    return rc;
+}
+
+void p11_session_give(p11_token *token, const p11_session *session, bool healthy, bool lost)
+{
+    bool current, keep;
+
+    (void)pthread_mutex_lock(&token->lock);
+    current = session->generation == token->generation;
+    if (lost && current)
+        token->lost = true;
+    keep = healthy && current && !token->lost;
+    if (keep) {
+        token->idle[token->idle_count++] = *session;
+    } else {
+        token->open_count--;
+        /* with the last session the login is gone too */
+        if (token->open_count == 0)
+            token->lost = true;
+    }
+    (void)pthread_cond_signal(&token->changed);
+    (void)pthread_mutex_unlock(&token->lock);
+    if (!keep)
+        close_session(token, session->handle);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "p11.h"
+
+#include <chartseal/secret.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct search {
+    P11KitUri *uri;
+    p11_slot found;
+    unsigned matches;
+} search;
+
+static int match_slot(void *context, const p11_slot *slot, cs_error *error)
+{
+    search *s = context;
+
+    (void)error;
+    if ((slot->info.flags & CKF_TOKEN_INITIALIZED) == 0 ||
+        !p11_kit_uri_match_token_info(s->uri, &slot->info))
+        return 0;
+    if (s->matches == 0)
+        s->found = *slot;
+    s->matches++;
+    return 0;
+}
+
+static int match_module(void *context, p11_module *module, cs_error *error)
+{
+    search *s = context;
+    CK_INFO info;
+
+    if (module->functions->C_GetInfo(&info) != CKR_OK ||
+        !p11_kit_uri_match_module_info(s->uri, &info))
+        return 0;
+    return p11_slot_each(module, match_slot, s, error);
+}
+
+static int find_token(search *s, cs_error *error)
+{
+    int rc = p11_module_each(p11_kit_uri_get_module_path(s->uri), match_module, s, error);
+
+    if (rc != CS_OK)
+        return rc;
+    if (s->matches == 0)
+        return CS_FAIL(error, CS_E_TOKEN_ABSENT,
+            "no token matches the URI; insert it, or compare with `token list`");
+    if (s->matches > 1)
+        return CS_FAIL(error, CS_E_KEY_AMBIGUOUS,
+            "%u tokens match the URI; add serial= (see `token list`)", s->matches);
+    return CS_OK;
+}
+
+static CK_RV describe_work(p11_job *job, void *context)
+{
+    CK_TOKEN_INFO *info = context;
+
+    job->call = "C_GetTokenInfo";
+    return job->f->C_GetTokenInfo(job->token->slot, info);
+}
+
+static int describe(cs_token *base, cs_token_info *out, cs_error *error)
+{
+    p11_token *token = (p11_token *)base;
+    CK_TOKEN_INFO info;
+    int rc = p11_run(token, NULL, describe_work, &info, error);
+
+    return rc == CS_OK ? p11_describe(token->module, &info, out, error) : rc;
+}
+
+static void free_token(p11_token *token)
+{
+    cs_secret_free(&token->pin_value.text);
+    if (token->module != NULL)
+        p11_module_put(token->module);
+    cs_wipe(token, sizeof *token);
+    free(token);
+}
+
+static void close_token(cs_token *base)
+{
+    p11_token *token = (p11_token *)base;
+
+    p11_registry_remove(token);
+    p11_pool_free(token);
+    free_token(token);
+}
+
+static const cs_token_ops token_ops = {
+    .describe = describe,
+    .open_key = p11_key_open,
+    .generate = p11_generate,
+    .destroy = p11_key_destroy,
+    .list_keys = p11_key_list,
+    .delivery = p11_delivery,
+    .import_lifted = p11_import_lifted,
+    .delivery_key = p11_delivery_key,
+    .close = close_token,
+};
+
+static int set_up(
+    p11_token *token, const search *s, const cs_token_options *options, cs_error *error)
+{
+    int rc;
+
+    token->base.ops = &token_ops;
+    token->module = s->found.module;
+    p11_module_hold(token->module);
+    token->slot = s->found.id;
+    token->info = s->found.info;
+    p11_text(token->label, sizeof token->label, token->info.label, sizeof token->info.label);
+    p11_text(token->serial, sizeof token->serial, token->info.serialNumber,
+        sizeof token->info.serialNumber);
+    token->pin_source = options->pin;
+    token->force_final_try = options->force_final_try;
+    token->timeout_ms = options->timeout_ms == 0 ? P11_TIMEOUT_MS : options->timeout_ms;
+    rc = p11_uri_pin(s->uri, &token->pin_source, &token->pin_value, error);
+    if (rc == CS_OK)
+        rc = p11_pool_new(token, options->sessions, error);
+    return rc;
+}
+
+int cs_pkcs11_token_open(
+    cs_token **out, const char *uri, const cs_token_options *options, cs_error *error)
+{
+    static const cs_token_options defaults;
+    search s = {0};
+    p11_token *token = NULL;
+    int rc;
+
+    *out = NULL;
+    rc = p11_uri_parse(&s.uri, uri, error);
+    if (rc != CS_OK)
+        return rc;
+    rc = find_token(&s, error);
+    if (rc != CS_OK)
+        goto out;
+    token = calloc(1, sizeof *token);
+    if (token == NULL) {
+        rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a token");
+        goto out;
+    }
+    rc = set_up(token, &s, options == NULL ? &defaults : options, error);
+    if (rc != CS_OK) {
+        free_token(token);
+        goto out;
+    }
+    p11_registry_add(token);
+    *out = &token->base;
+out:
+    p11_kit_uri_free(s.uri);
+    return rc;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_TOKEN_BACKEND_H
+#define CHARTSEAL_TOKEN_BACKEND_H
+
+/*
+ * The seam between token.h and the kinds of token: one table of functions for a token, one for a
+ * key. src/token/ dispatches, checks what is general (the use of a key, sizes, the issuance
+ * equation) and counts; a backend knows its own hardware and nothing of the protocol.
+ *
+ * A backend allocates its own struct with cs_token (or cs_key) as first member. A function left
+ * NULL in a table answers CS_E_TOKEN_UNSUITABLE.
+ */
+
+#include <chartseal/token.h>
+
+typedef struct cs_key_ops {
+    int (*sign)(cs_key *key, const uint8_t digest[32], uint8_t signature[64], cs_error *error);
+    int (*agree)(cs_key *key, const uint8_t peer[65], uint8_t x[32], cs_error *error);
+    int (*scalar_mul)(cs_key *key, const cs_point *q, cs_point *out, cs_error *error);
+    int (*issue)(cs_key *key, cs_view m, cs_point *r, cs_scalar *s, cs_error *error);
+    int (*prf)(cs_key *key, cs_view bytes, uint8_t out[32], cs_error *error);
+    void (*close)(cs_key *key); /* frees the struct */
+} cs_key_ops;
+
+struct cs_key {
+    const cs_key_ops *ops;
+    cs_suite suite; /* for scalar and issue */
+    cs_key_info info;
+};
+
+typedef struct cs_token_ops {
+    int (*describe)(cs_token *token, cs_token_info *out, cs_error *error);
+    int (*open_key)(cs_token *token, cs_key **out, const char *uri, cs_use use, cs_suite suite,
+        cs_error *error);
+    int (*generate)(cs_token *token, cs_key **out, const char *label, cs_use use, cs_suite suite,
+        cs_error *error);
+    int (*destroy)(cs_token *token, const char *label, cs_error *error);
+    int (*list_keys)(cs_token *token, cs_key_visit_fn fn, void *context, cs_error *error);
+    int (*delivery)(cs_token *token, cs_suite suite, cs_delivery *out, cs_error *error);
+    int (*import_lifted)(cs_token *token, cs_key **out, const char *label, const cs_scalar *s,
+        const cs_point *y, cs_error *error);
+    int (*delivery_key)(
+        cs_token *token, cs_delivery_key **out, uint8_t public_key[65], cs_error *error);
+    void (*close)(cs_token *token); /* frees the struct */
+} cs_token_ops;
+
+struct cs_token {
+    const cs_token_ops *ops;
+};
+
+struct cs_delivery_key {
+    int (*unwrap)(cs_delivery_key *delivery, cs_key **out, const char *label,
+        const uint8_t peer[65], cs_view wrapped, const cs_point *y, cs_error *error);
+    void (*free)(cs_delivery_key *delivery);
+};
+
+/* The backends: the opener for each URI scheme. */
+int cs_pkcs11_token_open(
+    cs_token **out, const char *uri, const cs_token_options *options, cs_error *error);
+int cs_pkcs11_token_initialise(const char *module, const char *label, const char *so_pin_file,
+    const char *pin_file, cs_error *error);
+int cs_pkcs11_token_list(const char *module, cs_token_visit_fn fn, void *context, cs_error *error);
+void cs_pkcs11_shutdown(void);
+
+#endif

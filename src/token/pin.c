@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "token/pin_sources.h"
+
+#include <chartseal/secret.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int from_environment(cs_pin *pin, const char *name, const char *what, cs_error *error)
+{
+    const char *path = secure_getenv(name);
+
+    if (path == NULL || path[0] == '\0')
+        return CS_FAIL(error, CS_E_PIN_MISSING,
+            "%s needs a PIN; set %s to the path of the file that holds it", what, name);
+    return cs_pin_from_file(pin, path, error);
+}
+
+/* A person can be asked only where there is a display or a terminal of this process's own: a daemon
+ * must fail instead of waiting for nobody. */
+static int ask_person(cs_pin *pin, const char *what, const char *warning, cs_error *error)
+{
+    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    bool display = getenv("DISPLAY") != NULL || getenv("WAYLAND_DISPLAY") != NULL;
+    char name[64] = "";
+    char description[CS_ERROR_MESSAGE_MAX];
+    bool tried = false;
+    int rc;
+
+    if (terminal < 0 && !display)
+        return CS_FAIL(error, CS_E_PIN_MISSING,
+            "%s needs a PIN and there is no terminal to ask on; give a PIN file", what);
+    (void)snprintf(description, sizeof description, "PIN of %s%s%s", what,
+        warning == NULL ? "" : "; ", warning == NULL ? "" : warning);
+    if (terminal >= 0 && ttyname_r(terminal, name, sizeof name) != 0)
+        name[0] = '\0';
+    rc = cs_pin_from_pinentry(pin, &tried, description, name[0] == '\0' ? NULL : name, error);
+    if (!tried && terminal >= 0)
+        rc = cs_pin_from_terminal(pin, terminal, description, error);
+    else if (!tried)
+        rc = CS_FAIL(
+            error, CS_E_PIN_MISSING, "%s needs a PIN; install pinentry, or give a PIN file", what);
+    if (terminal >= 0)
+        (void)close(terminal);
+    return rc;
+}
+
+int cs_pin_get(cs_pin *out, const cs_pin_source *source, const char *what, const char *warning,
+    cs_error *error)
+{
+    int rc;
+
+    *out = (cs_pin){.text = cs_secret_new(CS_PIN_MAX)};
+    if (out->text == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a PIN; raise RLIMIT_MEMLOCK");
+    switch (source->kind) {
+    case CS_PIN_FILE:
+        rc = cs_pin_from_file(out, source->path, error);
+        break;
+    case CS_PIN_ENVIRONMENT:
+        rc = from_environment(out, source->path, what, error);
+        break;
+    case CS_PIN_PINENTRY:
+        rc = ask_person(out, what, warning, error);
+        break;
+    case CS_PIN_NONE:
+    default:
+        rc = CS_FAIL(error, CS_E_PIN_MISSING,
+            "%s needs a PIN; give a PIN file, or a pin-source in the URI", what);
+        break;
+    }
+    if (rc == CS_OK && out->n == 0)
+        rc = CS_FAIL(error, CS_E_PIN_MISSING, "the PIN given for %s is empty", what);
+    if (rc != CS_OK)
+        cs_pin_free(out);
+    return rc;
+}
+
+void cs_pin_free(cs_pin *pin)
+{
+    cs_secret_free(&pin->text);
+    pin->n = 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_TOKEN_PIN_H
+#define CHARTSEAL_TOKEN_PIN_H
+
+/*
+ * Fetching a PIN from where the person or the operator put it. The PIN comes in guarded memory
+ * (cs_secret_free it) and is not written anywhere.
+ */
+
+#include <chartseal/token.h>
+
+typedef struct cs_pin {
+    char *text; /* guarded; no end mark counted */
+    size_t n;
+} cs_pin;
+
+/* `what` names the token for the person ("token doctor-7 (serial …)"); warning may be NULL, such as
+ * "2 tries are left". CS_E_PIN_MISSING when the source has none. A file that others can read is
+ * CS_E_PIN_MISSING too, with what to do. */
+CS_MUST_CHECK int cs_pin_get(cs_pin *out, const cs_pin_source *source, const char *what,
+    const char *warning, cs_error *error);
+void cs_pin_free(cs_pin *pin);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "token/backend.h"
+
+#include <string.h>
+
+#define PKCS11_SCHEME "pkcs11:"
+
+static int unsuitable(const char *what, cs_error *error)
+{
+    return CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
+        "this kind of token cannot %s; use a token that can, see `token audit`", what);
+}
+
+int cs_token_open(cs_token **out, const char *uri, const cs_token_options *options, cs_error *error)
+{
+    *out = NULL;
+    if (uri == NULL || strnlen(uri, CS_URI_MAX) >= CS_URI_MAX)
+        return CS_FAIL(error, CS_E_USAGE, "a token URI has 1 to %d bytes", CS_URI_MAX - 1);
+    if (strncmp(uri, PKCS11_SCHEME, strlen(PKCS11_SCHEME)) != 0)
+        return CS_FAIL(error, CS_E_USAGE, "a token is named by a URI that begins with pkcs11:");
+    return cs_pkcs11_token_open(out, uri, options, error);
+}
+
+void cs_token_close(cs_token **token)
+{
+    if (token == NULL || *token == NULL)
+        return;
+    (*token)->ops->close(*token);
+    *token = NULL;
+}
+
+int cs_token_describe(cs_token *token, cs_token_info *out, cs_error *error)
+{
+    if (token->ops->describe == NULL)
+        return unsuitable("describe itself", error);
+    return token->ops->describe(token, out, error);
+}
+
+static int check_use(cs_use use, cs_suite suite, cs_error *error)
+{
+    if (use < CS_USE_SIGN || use > CS_USE_PRF)
+        return CS_FAIL(error, CS_E_USAGE, "%d is no use of a key", (int)use);
+    if ((use == CS_USE_SCALAR || use == CS_USE_ISSUE) && !cs_suite_known((uint64_t)suite))
+        return CS_FAIL(error, CS_E_VERSION, "%d is no suite; take ed25519 or p256", (int)suite);
+    return CS_OK;
+}
+
+/* Empty labels would make "the key of that label" mean any key. */
+static int check_label(const char *label, cs_error *error)
+{
+    size_t n = label == NULL ? 0 : strnlen(label, CS_LABEL_MAX + 1);
+
+    if (n == 0 || n > CS_LABEL_MAX)
+        return CS_FAIL(error, CS_E_USAGE, "a key label has 1 to %d bytes", CS_LABEL_MAX);
+    return CS_OK;
+}
+
+int cs_key_open(
+    cs_key **out, cs_token *token, const char *uri, cs_use use, cs_suite suite, cs_error *error)
+{
+    int rc;
+
+    *out = NULL;
+    if (uri == NULL || strnlen(uri, CS_URI_MAX) >= CS_URI_MAX)
+        return CS_FAIL(error, CS_E_USAGE, "a key URI has 1 to %d bytes", CS_URI_MAX - 1);
+    rc = check_use(use, suite, error);
+    if (rc != CS_OK)
+        return rc;
+    if (token->ops->open_key == NULL)
+        return unsuitable("open keys", error);
+    return token->ops->open_key(token, out, uri, use, suite, error);
+}
+
+void cs_key_close(cs_key **key)
+{
+    if (key == NULL || *key == NULL)
+        return;
+    (*key)->ops->close(*key);
+    *key = NULL;
+}
+
+const cs_key_info *cs_key_describe(const cs_key *key)
+{
+    return &key->info;
+}
+
+int cs_key_generate(
+    cs_key **out, cs_token *token, const char *label, cs_use use, cs_suite suite, cs_error *error)
+{
+    int rc;
+
+    *out = NULL;
+    rc = check_label(label, error);
+    if (rc == CS_OK)
+        rc = check_use(use, suite, error);
+    if (rc != CS_OK)
+        return rc;
+    if (use == CS_USE_SCALAR)
+        return CS_FAIL(
+            error, CS_E_USAGE, "S_X is issued, not generated; register with the public cloud");
+    if (token->ops->generate == NULL)
+        return unsuitable("generate keys", error);
+    return token->ops->generate(token, out, label, use, suite, error);
+}
+
+int cs_key_destroy(cs_token *token, const char *label, cs_error *error)
+{
+    int rc = check_label(label, error);
+
+    if (rc != CS_OK)
+        return rc;
+    if (token->ops->destroy == NULL)
+        return unsuitable("remove keys", error);
+    return token->ops->destroy(token, label, error);
+}
+
+int cs_token_list_keys(cs_token *token, cs_key_visit_fn fn, void *context, cs_error *error)
+{
+    if (token->ops->list_keys == NULL)
+        return unsuitable("list its keys", error);
+    return token->ops->list_keys(token, fn, context, error);
+}
+
+int cs_token_delivery(cs_token *token, cs_suite suite, cs_delivery *out, cs_error *error)
+{
+    int rc = check_use(CS_USE_SCALAR, suite, error);
+
+    if (rc != CS_OK)
+        return rc;
+    if (token->ops->delivery == NULL) {
+        *out = CS_DELIVERY_SEALED; /* needs nothing but `agree` */
+        return CS_OK;
+    }
+    return token->ops->delivery(token, suite, out, error);
+}
+
+int cs_key_import_lifted(cs_key **out, cs_token *token, const char *label, const cs_scalar *s,
+    const cs_point *y, cs_error *error)
+{
+    int rc;
+
+    *out = NULL;
+    rc = check_label(label, error);
+    if (rc != CS_OK)
+        return rc;
+    if (y->suite != CS_SUITE_ED25519)
+        return CS_FAIL(error, CS_E_USAGE, "only an ed25519 S_X is lifted");
+    if (token->ops->import_lifted == NULL)
+        return unsuitable("take a lifted S_X", error);
+    return token->ops->import_lifted(token, out, label, s, y, error);
+}
+
+int cs_delivery_key_new(
+    cs_delivery_key **out, cs_token *token, uint8_t public_key[65], cs_error *error)
+{
+    *out = NULL;
+    if (token->ops->delivery_key == NULL)
+        return unsuitable("unwrap keys", error);
+    return token->ops->delivery_key(token, out, public_key, error);
+}
+
+int cs_delivery_key_unwrap(cs_key **out, cs_delivery_key *delivery, const char *label,
+    const uint8_t peer[65], cs_view wrapped, const cs_point *y, cs_error *error)
+{
+    int rc;
+
+    *out = NULL;
+    rc = check_label(label, error);
+    if (rc != CS_OK)
+        return rc;
+    if (y->suite != CS_SUITE_P256)
+        return CS_FAIL(error, CS_E_USAGE, "only a p256 S_X is unwrapped");
+    return delivery->unwrap(delivery, out, label, peer, wrapped, y, error);
+}
+
+void cs_delivery_key_free(cs_delivery_key **delivery)
+{
+    if (delivery == NULL || *delivery == NULL)
+        return;
+    (*delivery)->free(*delivery);
+    *delivery = NULL;
+}
+
+int cs_token_initialise(const char *module, const char *label, const char *so_pin_file,
+    const char *pin_file, cs_error *error)
+{
+    return cs_pkcs11_token_initialise(module, label, so_pin_file, pin_file, error);
+}
+
+int cs_token_list(const char *module, cs_token_visit_fn fn, void *context, cs_error *error)
+{
+    return cs_pkcs11_token_list(module, fn, context, error);
+}
+
+void cs_token_shutdown(void)
+{
+    cs_pkcs11_shutdown();
+}

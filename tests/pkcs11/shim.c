@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A PKCS#11 module that passes calls on to SoftHSM, and fails where its script says. */
+#include "shim_script.h"
+
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+#include <stddef.h>
+
+static CK_FUNCTION_LIST list;
+static CK_FUNCTION_LIST *real;
+static CK_SLOT_ID last_slot;
+
+/* The rules that hold for every call; true when the call is not to be made. */
+static bool stopped(const char *call, shim_orders *orders)
+{
+    *orders = shim_enter(call);
+    if (orders->drop)
+        (void)real->C_CloseAllSessions(last_slot);
+    return orders->fail;
+}
+
+#define PASS(name, ...)                                                                            \
+    do {                                                                                           \
+        shim_orders orders;                                                                        \
+        return stopped(#name, &orders) ? orders.rv : real->name(__VA_ARGS__);                      \
+    } while (0)
+
+static CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+    shim_orders orders;
+    CK_RV rv;
+
+    if (stopped("C_GetTokenInfo", &orders))
+        return orders.rv;
+    rv = real->C_GetTokenInfo(slot, info);
+    if (rv != CKR_OK)
+        return rv;
+    info->flags |= orders.flags;
+    if (orders.set_sessions) {
+        info->ulMaxSessionCount = orders.sessions;
+        info->ulMaxRwSessionCount = orders.sessions;
+    }
+    return rv;
+}
+
+static CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *count)
+{
+    PASS(C_GetSlotList, present, slots, count);
+}
+
+static CK_RV open_session(
+    CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *out)
+{
+    last_slot = slot;
+    PASS(C_OpenSession, slot, flags, application, notify, out);
+}
+
+static CK_RV close_session(CK_SESSION_HANDLE session)
+{
+    PASS(C_CloseSession, session);
+}
+
+static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG n)
+{
+    PASS(C_Login, session, user, pin, n);
+}
+
+static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    PASS(C_SignInit, session, mechanism, key);
+}
+
+static CK_RV sign(
+    CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG n, CK_BYTE *out, CK_ULONG *out_n)
+{
+    shim_orders orders;
+    CK_RV rv;
+
+    if (stopped("C_Sign", &orders))
+        return orders.rv;
+    rv = real->C_Sign(session, data, n, out, out_n);
+    if (rv == CKR_OK && orders.shorten)
+        *out_n = orders.length;
+    return rv;
+}
+
+static CK_RV derive_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE base,
+    CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *out)
+{
+    PASS(C_DeriveKey, session, mechanism, base, template, n, out);
+}
+
+static CK_RV get_attribute_value(
+    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG n)
+{
+    shim_orders orders;
+    CK_RV rv;
+
+    if (stopped("C_GetAttributeValue", &orders))
+        return orders.rv;
+    rv = real->C_GetAttributeValue(session, object, template, n);
+    if (rv == CKR_OK && orders.shorten)
+        template[0].ulValueLen = orders.length;
+    return rv;
+}
+
+static CK_RV destroy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+    PASS(C_DestroyObject, session, object);
+}
+
+static CK_RV find_objects_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG n)
+{
+    PASS(C_FindObjectsInit, session, template, n);
+}
+
+static CK_RV generate_key_pair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
+    CK_ATTRIBUTE *public_template, CK_ULONG public_n, CK_ATTRIBUTE *private_template,
+    CK_ULONG private_n, CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+{
+    PASS(C_GenerateKeyPair, session, mechanism, public_template, public_n, private_template,
+        private_n, public_key, private_key);
+}
+
+static CK_RV create_object(
+    CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *out)
+{
+    PASS(C_CreateObject, session, template, n, out);
+}
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)
+{
+    static void *library; /* for as long as the process lives */
+    void *symbol;
+    CK_C_GetFunctionList get;
+
+    if (library == NULL)
+        library = dlopen(CS_SOFTHSM_MODULE, RTLD_NOW | RTLD_LOCAL);
+    symbol = library == NULL ? NULL : dlsym(library, "C_GetFunctionList");
+    if (symbol == NULL)
+        return CKR_GENERAL_ERROR;
+    *(void **)&get = symbol;
+    if (get(&real) != CKR_OK)
+        return CKR_GENERAL_ERROR;
+    list = *real;
+    list.C_GetFunctionList = C_GetFunctionList;
+    list.C_GetTokenInfo = get_token_info;
+    list.C_GetSlotList = get_slot_list;
+    list.C_OpenSession = open_session;
+    list.C_CloseSession = close_session;
+    list.C_Login = login;
+    list.C_SignInit = sign_init;
+    list.C_Sign = sign;
+    list.C_DeriveKey = derive_key;
+    list.C_GetAttributeValue = get_attribute_value;
+    list.C_DestroyObject = destroy_object;
+    list.C_FindObjectsInit = find_objects_init;
+    list.C_GenerateKeyPair = generate_key_pair;
+    list.C_CreateObject = create_object;
+    *out = &list;
+    return CKR_OK;
+}

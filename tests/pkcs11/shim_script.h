@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_TEST_SHIM_SCRIPT_H
+#define CHARTSEAL_TEST_SHIM_SCRIPT_H
+
+/*
+ * What the shim is to do, one line per rule:
+ *
+ *     CALL WHICH ACTION VALUE
+ *
+ * CALL is a Cryptoki name. WHICH is a number (the nth call of that name since the script was
+ * written), a number with "+" (that one and all after it) or "*" (all). ACTION is
+ *     fail      return VALUE (a CKR) and do nothing
+ *     delay     wait VALUE milliseconds first
+ *     drop      close all sessions of the slot first, as a card that was pulled and put back does
+ *     short     tell VALUE as the length of the answer
+ *     flags     add VALUE to the flags of a token's info
+ *     sessions  tell VALUE as both session maxima of a token
+ * The file is named by CS_SHIM_SCRIPT; every call's name is added to the file CS_SHIM_COUNTS.
+ */
+
+#include <stdbool.h>
+
+typedef struct shim_orders {
+    bool fail, drop, shorten, set_sessions;
+    unsigned long rv, length, flags, sessions;
+} shim_orders;
+
+/* Counts the call, waits if it is told to, and says what else is to be done. */
+shim_orders shim_enter(const char *call);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Faults that no healthy token shows, by the shim: the session logic, the logins, odd answers. */
+#include "fixture.h"
+
+#include <p11-kit/pkcs11.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static cs_key *new_key(cs_token *token, const char *label, cs_use use)
+{
+    cs_key *key;
+
+    assert_ok(cs_key_destroy(token, label, error));
+    assert_ok(cs_key_generate(&key, token, label, use, CS_SUITE_P256, error));
+    return key;
+}
+
+static int sign_once(cs_key *key, cs_error *error)
+{
+    uint8_t digest[32] = {1}, signature[64];
+    int rc = cs_key_sign(key, digest, signature, error);
+
+    if (rc == CS_OK)
+        rc = cs_ecdsa_verify(
+            (cs_view){cs_key_describe(key)->public_key, 65}, digest, signature, error);
+    return rc;
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+
+    (void)nanosleep(&time, NULL);
+}
+
+static int open_with(const char *pin_file, bool force, cs_error *error)
+{
+    cs_token_options options = {.pin = {.kind = CS_PIN_FILE}, .force_final_try = force};
+    cs_token *token;
+    int rc;
+
+    (void)snprintf(options.pin.path, sizeof options.pin.path, "%s", pin_file);
+    rc = cs_token_open(&token, fixture_uri(LABEL, ""), &options, error);
+    cs_token_close(&token);
+    return rc;
+}
+
+static void test_wrong_pin_is_sent_once(void **state)
+{
+    (void)state;
+    fixture_script("");
+    assert_fails(CS_E_PIN_WRONG, open_with(fx.wrong_pin_file, false, error));
+    assert_int_equal(fixture_calls("C_Login"), 1);
+    assert_fails(CS_E_PIN_WRONG, open_with(fx.wrong_pin_file, false, error));
+    assert_int_equal(fixture_calls("C_Login"), 1);
+    /* corrected in the file, it is sent: it is another PIN */
+    assert_ok(open_with(fx.pin_file, false, error));
+    assert_int_equal(fixture_calls("C_Login"), 2);
+}
+
+static void test_one_login_per_token(void **state)
+{
+    cs_token *token, *second;
+    cs_key *key;
+
+    (void)state;
+    fixture_script("");
+    token = fixture_open();
+    key = new_key(token, "logins", CS_USE_SIGN);
+    for (int i = 0; i < 10; i++)
+        assert_ok(sign_once(key, error));
+    second = fixture_open(); /* the process is logged in already */
+    assert_int_equal(fixture_calls("C_Login"), 1);
+    assert_int_equal(fixture_calls("C_OpenSession"), 2);
+    cs_key_close(&key);
+    cs_token_close(&second);
+    cs_token_close(&token);
+}
+
+static void test_final_try(void **state)
+{
+    (void)state;
+    fixture_script("C_GetTokenInfo * flags 0x20000\n"); /* CKF_USER_PIN_FINAL_TRY */
+    assert_fails(CS_E_PIN_FINAL_TRY, open_with(fx.pin_file, false, error));
+    assert_int_equal(fixture_calls("C_Login"), 0);
+    assert_ok(open_with(fx.pin_file, true, error));
+    assert_int_equal(fixture_calls("C_Login"), 1);
+    fixture_script("C_GetTokenInfo * flags 0x40000\n"); /* CKF_USER_PIN_LOCKED */
+    assert_fails(CS_E_PIN_LOCKED, open_with(fx.pin_file, true, error));
+    assert_int_equal(fixture_calls("C_Login"), 0);
+    fixture_script("C_GetTokenInfo * flags 0x10000\n"); /* CKF_USER_PIN_COUNT_LOW: still fine */
+    assert_ok(open_with(fx.pin_file, false, error));
+    fixture_script("");
+}
+
+static void test_already_logged_in(void **state)
+{
+    (void)state;
+    fixture_script("C_Login 1 fail 0x100\n"); /* CKR_USER_ALREADY_LOGGED_IN */
+    assert_ok(open_with(fx.pin_file, false, error));
+    fixture_script("C_Login 1 fail 0xa4\n"); /* CKR_PIN_LOCKED */
+    assert_fails(CS_E_PIN_LOCKED, open_with(fx.pin_file, false, error));
+    fixture_script("");
+}
+
+/* Each is survived within the call: found again, logged in again, done again. */
+static void test_lost_sessions(void **state)
+{
+    static const char *const scripts[] = {
+        "C_SignInit 1 fail 0xb3\n", /* CKR_SESSION_HANDLE_INVALID */
+        "C_Sign 1 fail 0x32\n",     /* CKR_DEVICE_REMOVED in mid-call */
+        "C_Sign 1 fail 0x101\n",    /* CKR_USER_NOT_LOGGED_IN */
+        "C_SignInit 1 fail 0xe0\n", /* CKR_TOKEN_NOT_PRESENT */
+        "C_SignInit 1 fail 0x60\n", /* CKR_KEY_HANDLE_INVALID */
+        "C_SignInit 1 drop 0\n",    /* really: closed, logged out, private keys hidden */
+    };
+    cs_token *token = fixture_open();
+    cs_key *key = new_key(token, "survivor", CS_USE_SIGN);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+        fixture_script(scripts[i]);
+        assert_ok(sign_once(key, error));
+        assert_int_equal(fixture_calls("C_SignInit"), 2);
+        assert_ok(sign_once(key, error));
+        assert_int_equal(fixture_calls("C_SignInit"), 3);
+    }
+    assert_true(fixture_calls("C_Login") == 1); /* the last was logged out */
+    fixture_script("");
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
+static void test_gone_for_a_while(void **state)
+{
+    cs_token *token = fixture_open();
+    cs_key *key = new_key(token, "absent", CS_USE_SIGN);
+
+    (void)state;
+    fixture_script("C_SignInit * fail 0x32\nC_GetTokenInfo * fail 0xe0\n");
+    assert_fails(CS_E_TOKEN_ABSENT, sign_once(key, error));
+    assert_fails(CS_E_TOKEN_ABSENT, sign_once(key, error)); /* backs off: no call at all */
+    assert_int_equal(fixture_calls("C_GetSlotList"), 2);
+    fixture_script("");
+    pause_ms(300);
+    assert_ok(sign_once(key, error));
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
+static void test_not_retried_for_ever(void **state)
+{
+    cs_token *token = fixture_open();
+    cs_key *key = new_key(token, "hopeless", CS_USE_SIGN);
+
+    (void)state;
+    fixture_script("C_Sign * fail 0x30\n"); /* CKR_DEVICE_ERROR */
+    assert_fails(CS_E_TOKEN, sign_once(key, error));
+    assert_int_equal(fixture_calls("C_Sign"), 2);
+    fixture_script("C_Sign 1 fail 0x6\n"); /* CKR_FUNCTION_FAILED is no loss: not retried */
+    assert_fails(CS_E_TOKEN, sign_once(key, error));
+    assert_int_equal(fixture_calls("C_Sign"), 1);
+    assert_ok(sign_once(key, error));
+    fixture_script("");
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
+/* After a loss, another key under the old name must not be used. */
+static void test_replaced_key_is_noticed(void **state)
+{
+    cs_token *token = fixture_open();
+    cs_key *key = new_key(token, "replaced", CS_USE_SIGN), *other;
+
+    (void)state;
+    other = new_key(token, "replaced", CS_USE_SIGN);
+    fixture_script("C_SignInit 1 drop 0\n");
+    assert_fails(CS_E_KEY_MISSING, sign_once(key, error));
+    assert_ok(sign_once(other, error));
+    fixture_script("");
+    cs_key_close(&other);
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
+static void test_odd_answers(void **state)
+{
+    cs_token *token = fixture_open();
+    cs_key *sign = new_key(token, "odd-sign", CS_USE_SIGN);
+    cs_key *agree = new_key(token, "odd-agree", CS_USE_AGREE);
+    uint8_t private_key[32], public_key[65], x[32];
+
+    (void)state;
+    assert_ok(sign_once(sign, error));
+    fixture_script("C_Sign 1 short 63\n");
+    assert_fails(CS_E_TOKEN, sign_once(sign, error));
+    assert_ok(cs_p256_generate(private_key, public_key, error));
+    assert_ok(cs_key_agree(agree, public_key, x, error));
+    fixture_script("C_GetAttributeValue 1 short 33\nC_GetAttributeValue 2 short 0\n");
+    assert_fails(CS_E_TOKEN, cs_key_agree(agree, public_key, x, error));
+    assert_fails(CS_E_TOKEN, cs_key_agree(agree, public_key, x, error));
+    assert_ok(cs_key_agree(agree, public_key, x, error));
+    fixture_script("");
+    /* one derive, one read, one destroy: nothing else on the hot path */
+    assert_ok(cs_key_agree(agree, public_key, x, error));
+    assert_int_equal(fixture_calls("C_DeriveKey"), 1);
+    assert_int_equal(fixture_calls("C_GetAttributeValue"), 1);
+    assert_int_equal(fixture_calls("C_DestroyObject"), 1);
+    assert_int_equal(fixture_calls("C_FindObjectsInit"), 0);
+    assert_int_equal(fixture_calls("C_OpenSession"), 0);
+    cs_key_close(&sign);
+    cs_key_close(&agree);
+    cs_token_close(&token);
+}
+
+/* Raw is tried first; a module that wants DER is remembered as one that does. */
+static void test_peer_point_as_der(void **state)
+{
+    cs_token *token;
+    cs_key *agree;
+    uint8_t private_key[32], public_key[65], here[32], there[32];
+
+    (void)state;
+    cs_token_shutdown(); /* forgets what the module took before */
+    token = fixture_open();
+    agree = new_key(token, "der", CS_USE_AGREE);
+    assert_ok(cs_p256_generate(private_key, public_key, error));
+    fixture_script("C_DeriveKey 1 fail 0x71\n"); /* CKR_MECHANISM_PARAM_INVALID */
+    assert_ok(cs_key_agree(agree, public_key, there, error));
+    assert_ok(
+        cs_p256_ecdh(here, private_key, (cs_view){cs_key_describe(agree)->public_key, 65}, error));
+    assert_memory_equal(here, there, 32);
+    assert_ok(cs_key_agree(agree, public_key, there, error));
+    assert_memory_equal(here, there, 32);
+    assert_int_equal(fixture_calls("C_DeriveKey"), 3);
+    fixture_script("");
+    cs_key_close(&agree);
+    cs_token_close(&token);
+}
+
+typedef struct slow {
+    cs_key *key;
+    int rc;
+} slow;
+
+static void *sign_slowly(void *context)
+{
+    slow *s = context;
+
+    s->rc = sign_once(s->key, NULL);
+    return NULL;
+}
+
+/* The pool is what the token says it can have, though eight were asked for; one who waits too long
+ * for a session is told so. */
+static void test_busy(void **state)
+{
+    cs_token *token;
+    cs_key *key;
+    slow other = {0};
+    pthread_t thread;
+
+    (void)state;
+    fixture_script("C_GetTokenInfo * sessions 1\n");
+    token = fixture_open_with(8, 200);
+    key = new_key(token, "busy", CS_USE_SIGN);
+    other.key = key;
+    fixture_script("C_Sign 1 delay 1000\n");
+    assert_int_equal(pthread_create(&thread, NULL, sign_slowly, &other), 0);
+    pause_ms(200);
+    assert_fails(CS_E_BUSY, sign_once(key, error));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(other.rc, CS_OK);
+    assert_ok(sign_once(key, error));
+    fixture_script("");
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
+/* It has fewer sessions than it told: what there is, is shared. */
+static void test_session_count(void **state)
+{
+    cs_token *token = fixture_open_with(8, 3000);
+    cs_key *key = new_key(token, "few", CS_USE_SIGN);
+    slow other = {.key = key};
+    pthread_t thread;
+
+    (void)state;
+    fixture_script("C_OpenSession * fail 0xb1\nC_Sign 1 delay 300\n"); /* CKR_SESSION_COUNT */
+    assert_int_equal(pthread_create(&thread, NULL, sign_slowly, &other), 0);
+    pause_ms(100);
+    assert_ok(sign_once(key, error));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(other.rc, CS_OK);
+    fixture_script("");
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
+static void test_lost_while_making(void **state)
+{
+    cs_token *token = fixture_open();
+    cs_key *key;
+
+    (void)state;
+    fixture_script("C_GenerateKeyPair 1 fail 0x32\n"); /* perhaps it was made: not done twice */
+    assert_fails(
+        CS_E_TOKEN_ABSENT, cs_key_generate(&key, token, "half", CS_USE_SIGN, CS_SUITE_P256, error));
+    assert_int_equal(fixture_calls("C_GenerateKeyPair"), 1);
+    assert_ok(cs_key_generate(&key, token, "half", CS_USE_SIGN, CS_SUITE_P256, error));
+    assert_ok(sign_once(key, error));
+    fixture_script("");
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
+/* The delivery key is an object of a session: with the session it is gone, and that is said. */
+static void test_lost_delivery(void **state)
+{
+    cs_token *token = fixture_open();
+    cs_key *sign = new_key(token, "during", CS_USE_SIGN), *key;
+    cs_delivery_key *delivery;
+    uint8_t public_key[65], wrapped[40] = {0};
+    cs_scalar s;
+    cs_point y;
+
+    (void)state;
+    assert_ok(cs_scalar_random(&s, CS_SUITE_P256, error));
+    assert_ok(cs_point_base_mul(&y, CS_SUITE_P256, &s, error));
+    assert_ok(cs_delivery_key_new(&delivery, token, public_key, error));
+    fixture_script("C_SignInit 1 drop 0\n");
+    assert_ok(sign_once(sign, error));
+    assert_fails(CS_E_TOKEN,
+        cs_delivery_key_unwrap(&key, delivery, "S", public_key, CS_VIEW_ARRAY(wrapped), &y, error));
+    cs_delivery_key_free(&delivery);
+    fixture_script("");
+    cs_key_close(&sign);
+    cs_token_close(&token);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wrong_pin_is_sent_once),
+        cmocka_unit_test(test_one_login_per_token),
+        cmocka_unit_test(test_final_try),
+        cmocka_unit_test(test_already_logged_in),
+        cmocka_unit_test(test_lost_sessions),
+        cmocka_unit_test(test_gone_for_a_while),
+        cmocka_unit_test(test_not_retried_for_ever),
+        cmocka_unit_test(test_replaced_key_is_noticed),
+        cmocka_unit_test(test_odd_answers),
+        cmocka_unit_test(test_peer_point_as_der),
+        cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_session_count),
+        cmocka_unit_test(test_lost_while_making),
+        cmocka_unit_test(test_lost_delivery),
+    };
+
+    return cmocka_run_group_tests(tests, fixture_setup_shim, fixture_teardown);
+}
