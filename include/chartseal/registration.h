@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_REGISTRATION_H
+#define CHARTSEAL_REGISTRATION_H
+
+/*
+ * Registration, Eq. 2-10: X asks, PC issues S_X and a credential, X checks S_X·P = Y_X.
+ *
+ *   R1  X → PC  E_PUKPC(request, SigX)      SigX shows that X has PRK_X
+ *   R2  PC → X  E_PUKX(credential_X, S_X wrapped for X's token)
+ *
+ * S_X = r + H(..)·s is a Schnorr signature on m_X, made by the token that holds s (`issue`); PC
+ * keeps no S_X. How S_X goes into X's token is cs_delivery (token.h). Where the token wants a
+ * lifted S_X, PC issues with the next serials until it gets one that can be lifted: twice on
+ * average.
+ *
+ * Admission is for the service between cs_register_open and cs_register_issue: the enrolment code,
+ * and whether the identity is free or belongs to the same keys.
+ */
+
+#include <chartseal/party.h>
+
+/* X's side. `me` has cloud, sign and decrypt (and certificate for D and HPC). */
+typedef struct cs_registering cs_registering;
+typedef struct cs_registering_input {
+    cs_role role;
+    const char *id;
+    cs_view binding; /* P: B', 32 bytes; else empty */
+    cs_view code;    /* P, HPC: CS_CODE_SIZE bytes; else empty */
+    cs_token *token; /* where S_X will live */
+    const char *label;
+} cs_registering_input;
+CS_MUST_CHECK int cs_registering_begin(cs_registering **out, const cs_party *me, const cs_env *env,
+    const cs_registering_input *input, cs_buf *r1, cs_error *error);
+/* Checks the answer, brings S_X into the token and checks Eq. 4. *scalar is the open key of S_X.
+ * When it stays sealed, `sealed` gets the bytes to keep (enc ‖ ct), for cs_scalar_open_sealed; else
+ * it stays empty. me->decrypt must outlive *scalar. CS_E_CREDENTIAL if Eq. 4 does not hold: nothing
+ * is kept then. */
+CS_MUST_CHECK int cs_registering_finish(cs_registering *registering, const cs_env *env, cs_view r2,
+    cs_credential *credential, cs_key **scalar, cs_buf *sealed, cs_error *error);
+void cs_registering_free(cs_registering **registering);
+/* Open the key of a sealed S_X again from the bytes kept. */
+CS_MUST_CHECK int cs_scalar_open_sealed(cs_key **out, cs_key *decrypt, cs_view sealed,
+    const cs_credential *credential, cs_error *error);
+
+/* PC's side. */
+typedef struct cs_registration {
+    cs_role role;
+    char id[CS_ID_MAX + 1];
+    uint8_t binding[CS_HASH_SIZE];
+    uint8_t puk_sign[CS_PUK_SIZE];
+    uint8_t puk_decrypt[CS_PUK_SIZE];
+    uint8_t code[CS_CODE_SIZE];
+    bool has_code;
+    uint8_t owner[CS_HASH_SIZE]; /* h of both public keys */
+    cs_delivery delivery;
+    uint8_t delivery_key[65];
+    uint8_t h_request[CS_HASH_SIZE];
+    uint8_t signature[CS_SIGNATURE_SIZE]; /* evidence */
+} cs_registration;
+CS_MUST_CHECK int cs_register_open(
+    cs_registration *out, const cs_party *pc, const cs_env *env, cs_view r1, cs_error *error);
+
+/* The next serial, never used before. */
+typedef int (*cs_serial_fn)(void *context, uint64_t *serial, cs_error *error);
+CS_MUST_CHECK int cs_register_issue(const cs_party *pc, const cs_env *env,
+    const cs_registration *registration, int64_t not_before, int64_t not_after,
+    cs_serial_fn next_serial, void *context, cs_credential *credential, cs_buf *r2,
+    cs_error *error);
+
+/* B' = HMAC-SHA-256(salt, H(BP)), H(BP) the passphrase stretched with scrypt. salt: 32 bytes. */
+CS_MUST_CHECK int cs_biometric_binding(
+    uint8_t b[CS_HASH_SIZE], cs_view passphrase, cs_view salt, cs_error *error);
+
+#endif

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every check of section 7, made to fail; every message altered, cut short and swapped on its way.
+ */
+#include "play.h"
+#include "soft_token.h"
+
+#include <string.h>
+
+static cs_token *make_soft(const char *name)
+{
+    (void)name;
+    return cs_soft_token_new();
+}
+
+static cast shared; /* made once: registration is not what these tests are about */
+
+static int open_cast(void **state)
+{
+    (void)state;
+    cast_open(&shared, CS_SUITE_ED25519, make_soft);
+    return 0;
+}
+
+static int close_cast(void **state)
+{
+    (void)state;
+    cast_close(&shared);
+    return 0;
+}
+
+/* The cast as it was after registration, for the next test. */
+static int reset_cast(void **state)
+{
+    (void)state;
+    cast_at(&shared, CAST_START);
+    shared.pc.memory.revoked_count = 0;
+    shared.hospital.memory.revoked_count = 0;
+    shared.doctor.memory.revoked_count = 0;
+    shared.patient.memory.revoked_count = 0;
+    return 0;
+}
+
+static const char *const messages[] = {"M0", "M1", "M2", "M3 head", "M3 first", "M3 chunk", "S1",
+    "S2", "S3", "S4", "S5 head", "S5", "S6 head", "S6 first", "S6 chunk", "M4 head", "M4 first",
+    "M4 chunk", "F1 head", "F1 first", "F1 chunk", "F2 head", "F2"};
+#define MESSAGE_COUNT (sizeof messages / sizeof messages[0])
+
+/* What is done to which message. */
+typedef struct hand {
+    const char *name;
+    enum { LOOK, FLIP, CUT, APPEND, FINAL, REPLACE } what;
+    size_t at;
+    cs_buf *with;
+    size_t size; /* of the message when it passed */
+    bool done;
+} hand;
+
+static void lay_hand(void *context, const char *name, cs_buf *message, bool *final)
+{
+    hand *h = context;
+
+    if (strcmp(name, h->name) != 0 || h->done)
+        return;
+    h->size = message->n;
+    h->done = true;
+    switch (h->what) {
+    case LOOK:
+        break;
+    case FLIP:
+        message->p[h->at] ^= (uint8_t)(1 << (h->at % 8));
+        break;
+    case CUT:
+        assert_ok(cs_buf_resize(message, h->at, error));
+        break;
+    case APPEND:
+        assert_ok(cs_buf_resize(message, message->n + 1, error));
+        break;
+    case FINAL:
+        *final = !*final;
+        break;
+    case REPLACE:
+        assert_ok(cs_buf_set(message, cs_view_buf(h->with), error));
+        break;
+    }
+}
+
+/* An altered message is answered as bad input or refused, by nobody taken for an inner error. */
+static void must_refuse(play *p, const hand *h)
+{
+    cs_error error = {0};
+    int rc = play_visit(p, &error);
+    cs_category category = cs_category_of(rc);
+
+    if (!h->done)
+        fail_msg("%s never came by", h->name);
+    if (category != CS_CATEGORY_INPUT && category != CS_CATEGORY_REFUSED &&
+        category != CS_CATEGORY_NOT_FOUND)
+        fail_msg(
+            "%s, %d at %zu: %s (%s)", h->name, h->what, h->at, cs_code_name(rc), error.message);
+    assert_int_not_equal(error.message[0], '\0');
+}
+
+static size_t size_of(play *p, const char *name)
+{
+    hand h = {.name = name, .what = LOOK};
+
+    p->tamper = lay_hand;
+    p->tamper_context = &h;
+    assert_ok(play_visit(p, error));
+    p->tamper_context = NULL;
+    assert_true(h.done);
+    return h.size;
+}
+
+static void test_altered(void **state)
+{
+    play p;
+    size_t runs = 0;
+
+    (void)state;
+    play_open(&p, &shared);
+    for (size_t i = 0; i < MESSAGE_COUNT; i++) {
+        size_t size = size_of(&p, messages[i]);
+        size_t step = size > 4096 ? size / 8 : 1 + size / 24;
+
+        for (size_t at = 0; at < size; at += step, runs++) {
+            hand h = {.name = messages[i], .what = FLIP, .at = at};
+
+            p.tamper_context = &h;
+            must_refuse(&p, &h);
+        }
+    }
+    assert_true(runs > 300);
+    play_close(&p);
+}
+
+static void test_cut_and_appended(void **state)
+{
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    for (size_t i = 0; i < MESSAGE_COUNT; i++) {
+        size_t size = size_of(&p, messages[i]);
+        const size_t lengths[] = {0, 1, size / 2, size - 1};
+        hand appended = {.name = messages[i], .what = APPEND};
+
+        for (size_t j = 0; j < sizeof lengths / sizeof lengths[0]; j++) {
+            hand h = {.name = messages[i], .what = CUT, .at = lengths[j]};
+
+            p.tamper_context = &h;
+            must_refuse(&p, &h);
+        }
+        p.tamper_context = &appended;
+        must_refuse(&p, &appended);
+    }
+    play_close(&p);
+}
+
+static void test_final_flag(void **state)
+{
+    static const char *const chunks[] = {"M3 first", "M3 chunk", "S5", "S6 first", "S6 chunk",
+        "M4 first", "M4 chunk", "F1 first", "F2"};
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    p.tamper = lay_hand;
+    for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++) {
+        hand h = {.name = chunks[i], .what = FINAL};
+
+        p.tamper_context = &h;
+        must_refuse(&p, &h);
+    }
+    play_close(&p);
+}
+
+/* Keeps a message of one visit. */
+static void keep(void *context, const char *name, cs_buf *message, bool *final)
+{
+    hand *h = context;
+    cs_buf *kept = h->with;
+
+    (void) final;
+    if (strcmp(name, h->name) == 0 && kept->n == 0)
+        assert_ok(cs_buf_set(kept, cs_view_buf(message), error));
+}
+
+/* A message of an earlier visit in the place of today's: no message can be swapped. */
+static void test_swapped(void **state)
+{
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    for (size_t i = 1; i < MESSAGE_COUNT; i++) { /* M0 is the same in every visit, and public */
+        cs_buf kept = {0};
+        hand h = {.name = messages[i], .what = REPLACE, .with = &kept};
+
+        cast_at(&shared, CAST_START);
+        p.tamper = keep;
+        p.tamper_context = &h;
+        assert_ok(play_visit(&p, error));
+        cast_at(&shared, CAST_START + 10);
+        p.tamper = lay_hand;
+        /* to its receiver a request alone is like new, but the answer fits no other request */
+        must_refuse(&p, &h);
+        cs_buf_free(&kept);
+    }
+    play_close(&p);
+}
+
+static void expect(play *p, cs_code code)
+{
+    assert_fails(code, play_visit(p, error));
+}
+
+/* The receiver's clock is off by more than ΔT: stale, at each side and in both directions. */
+static void test_time(void **state)
+{
+    cast_actor *receivers[] = {&shared.doctor, &shared.pc, &shared.hospital, &shared.patient};
+    const int64_t delta = CS_DELTA_T_DEFAULT;
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    for (size_t i = 0; i < sizeof receivers / sizeof receivers[0]; i++) {
+        cast_at(&shared, CAST_START);
+        receivers[i]->env.now = CAST_START + delta + 1;
+        expect(&p, CS_E_STALE);
+        receivers[i]->env.now = CAST_START - delta - 1;
+        expect(&p, CS_E_STALE);
+        receivers[i]->env.now = CAST_START + delta; /* the limit itself is allowed */
+        assert_ok(play_visit(&p, error));
+    }
+    play_close(&p);
+}
+
+/* Credentials: out of their dates and revoked, at each receiver. */
+static void test_expired(void **state)
+{
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    cast_at(&shared, CAST_START + CAST_YEAR + 1);
+    expect(&p, CS_E_EXPIRED);
+    cast_at(&shared, CAST_START - CAST_HOUR - 1);
+    expect(&p, CS_E_EXPIRED);
+    play_close(&p);
+}
+
+static void revoke_at(cast_actor *where, uint64_t serial, play *p)
+{
+    where->memory.revoked[0] = serial;
+    where->memory.revoked_count = 1;
+    expect(p, CS_E_REVOKED);
+    where->memory.revoked_count = 0;
+}
+
+static void test_revoked(void **state)
+{
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    revoke_at(&shared.patient, shared.doctor.credential.serial, &p);
+    revoke_at(&shared.doctor, shared.patient.credential.serial, &p);
+    revoke_at(&shared.pc, shared.doctor.credential.serial, &p);
+    revoke_at(&shared.pc, shared.patient.credential.serial, &p); /* who signed the consent */
+    revoke_at(&shared.hospital, shared.doctor.credential.serial, &p);
+    revoke_at(&shared.hospital, shared.patient.credential.serial, &p);
+    assert_ok(play_visit(&p, error));
+    /* one of two hospitals is left out of the answer, the other serves */
+    shared.doctor.memory.revoked[0] = shared.other_hospital.credential.serial;
+    shared.doctor.memory.revoked_count = 1;
+    assert_ok(play_visit(&p, error));
+    assert_int_equal(cs_search_count(p.search), 1);
+    play_close(&p);
+}
+
+static void test_certificates(void **state)
+{
+    cast c;
+    play p;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_P256, make_soft);
+    play_open(&p, &c);
+    assert_ok(play_visit(&p, error));
+    /* another certificate for the same key than the credential binds */
+    cast_certify(&c, &c.doctor, CAST_START - 1000, CAST_START + CAST_YEAR);
+    expect(&p, CS_E_CERTIFICATE);
+    /* registered with it: good until it ends */
+    cast_at(&c, CAST_START + 1);
+    assert_ok(cast_register(&c, &c.doctor, NULL, NULL, error));
+    assert_ok(play_visit(&p, error));
+    cast_certify(&c, &c.doctor, CAST_START - 1000, CAST_START + 5000);
+    cast_at(&c, CAST_START + 2);
+    assert_ok(cast_register(&c, &c.doctor, NULL, NULL, error));
+    cast_at(&c, CAST_START + 6000);
+    expect(&p, CS_E_EXPIRED);
+    /* a certificate of another key */
+    c.doctor.party.certificate = cs_view_buf(&c.other_doctor.certificate);
+    assert_fails(CS_E_CERTIFICATE, cast_register(&c, &c.doctor, NULL, NULL, error));
+    play_close(&p);
+    cast_close(&c);
+}
+
+static void test_revoked_certificate(void **state)
+{
+    cast c;
+    play p;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_P256, make_soft);
+    play_open(&p, &c);
+    cast_revoke_certificate(&c, &c.doctor);
+    expect(&p, CS_E_REVOKED);
+    play_close(&p);
+    cast_close(&c);
+}
+
+static void test_consent(void **state)
+{
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    p.no_consent = true;
+    expect(&p, CS_E_CONSENT);
+    p.no_consent = false;
+    p.consent_department = "dermatology";
+    expect(&p, CS_E_CONSENT);
+    p.consent_department = ""; /* any */
+    assert_ok(play_visit(&p, error));
+    play_close(&p);
+}
+
+/* A request is accepted once by each receiver. */
+static void test_replay(void **state)
+{
+    cs_query query;
+    cs_visit_d *visit = NULL;
+    cs_buf m0 = {0};
+    cs_buf m2 = {0};
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const names[] = {"M1", "S1", "S3"};
+        cs_buf kept = {0};
+        hand h = {.name = names[i], .with = &kept};
+
+        p.tamper = keep;
+        p.tamper_context = &h;
+        assert_ok(play_visit(&p, error));
+        if (i == 0) {
+            assert_ok(cs_visit_d_new(&visit, &shared.doctor.party, "", &m0, error));
+            assert_fails(CS_E_REPLAY,
+                cs_visit_d_m1(visit, &shared.doctor.env, cs_view_buf(&kept), &m2, error));
+            cs_visit_d_free(&visit);
+        } else if (i == 1) {
+            assert_fails(CS_E_REPLAY,
+                cs_query_open(&query, &shared.pc.party, &shared.pc.env, cs_view_buf(&kept), error));
+        } else {
+            assert_fails(CS_E_REPLAY, cs_access_open(&query, &shared.hospital.party,
+                                          &shared.hospital.env, cs_view_buf(&kept), error));
+        }
+        cs_buf_free(&kept);
+    }
+    cs_buf_free(&m0);
+    cs_buf_free(&m2);
+    play_close(&p);
+}
+
+/* Steps of a state machine out of their order. */
+static void test_order(void **state)
+{
+    cs_visit_p *patient = NULL;
+    cs_visit_d *doctor = NULL;
+    cs_bulk *bulk = NULL;
+    cs_buf out = {0};
+    cs_buf m0 = {0};
+    bool final;
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    assert_ok(cs_visit_d_new(&doctor, &shared.doctor.party, "", &m0, error));
+    assert_ok(cs_visit_p_new(
+        &patient, &shared.patient.party, &shared.patient.env, cs_view_buf(&m0), error));
+    assert_fails(CS_E_ORDER, cs_visit_p_m2(patient, &shared.patient.env, cs_view_buf(&m0), error));
+    assert_fails(CS_E_ORDER,
+        cs_visit_p_m3(patient, &shared.patient.env, NULL, "", 0, &out, &out, &final, &bulk, error));
+    assert_fails(CS_E_ORDER,
+        cs_visit_d_m4(doctor, &shared.doctor.env, &p.diagnosis, &out, &out, &final, &bulk, error));
+    cs_visit_p_free(&patient);
+    cs_visit_d_free(&doctor);
+    /* a session ends with the first refused message */
+    assert_ok(play_visit(&p, error));
+    assert_fails(
+        CS_E_MALFORMED, cs_access_s5(p.session, &shared.hospital.env, &p.query, cs_view_buf(&m0),
+                            (cs_view){0}, true, (uint8_t[16]){0}, &(size_t){0}, error));
+    assert_true(cs_session_ended(p.session));
+    cs_buf_free(&m0);
+    cs_buf_free(&out);
+    play_close(&p);
+}
+
+/* When a token fails in the middle of a visit, that error comes out and nothing else happens. */
+static void test_token_failures(void **state)
+{
+    cast_actor *actors[] = {&shared.patient, &shared.doctor, &shared.pc, &shared.hospital};
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    for (size_t i = 0; i < sizeof actors / sizeof actors[0]; i++) {
+        unsigned failures = 0;
+
+        for (unsigned nth = 1; nth < 16; nth++) {
+            int rc;
+
+            cs_soft_token_fail(actors[i]->token, CS_SOFT_ANY, nth);
+            rc = play_visit(&p, NULL);
+            if (rc == CS_OK)
+                break;
+            assert_int_equal(rc, CS_E_TOKEN);
+            failures++;
+        }
+        assert_in_range(failures, 2, 14); /* every operation of that party was walked */
+        cs_soft_token_fail(actors[i]->token, CS_SOFT_ANY, 0);
+    }
+    assert_ok(play_visit(&p, error));
+    play_close(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_altered, reset_cast),
+        cmocka_unit_test_setup(test_cut_and_appended, reset_cast),
+        cmocka_unit_test_setup(test_final_flag, reset_cast),
+        cmocka_unit_test_setup(test_swapped, reset_cast),
+        cmocka_unit_test_setup(test_time, reset_cast),
+        cmocka_unit_test_setup(test_expired, reset_cast),
+        cmocka_unit_test_setup(test_revoked, reset_cast),
+        cmocka_unit_test_setup(test_certificates, reset_cast),
+        cmocka_unit_test_setup(test_revoked_certificate, reset_cast),
+        cmocka_unit_test_setup(test_consent, reset_cast),
+        cmocka_unit_test_setup(test_replay, reset_cast),
+        cmocka_unit_test_setup(test_order, reset_cast),
+        cmocka_unit_test_setup(test_token_failures, reset_cast),
+    };
+
+    return cmocka_run_group_tests(tests, open_cast, close_cast);
+}

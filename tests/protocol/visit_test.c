@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole visit over every backend that CHARTSEAL's tests have: what arrives, and at which price in
+ * token operations. */
+#include "fixture.h"
+#include "play.h"
+#include "soft_token.h"
+
+#include <string.h>
+
+typedef struct backend {
+    const char *name;
+    cs_suite suite;
+    cs_custody custody; /* where S_X ends up */
+    cast_token_fn make;
+    uint64_t extra_agree; /* per scalar_mul, for a sealed S_X */
+} backend;
+
+static cs_token *make_soft(const char *name)
+{
+    (void)name;
+    return cs_soft_token_new();
+}
+
+static cs_token *make_soft_sealed(const char *name)
+{
+    cs_token *token = make_soft(name);
+
+    cs_soft_token_deliver_sealed(token, true);
+    return token;
+}
+
+static cs_token *make_softhsm(const char *name)
+{
+    cs_token_options options = fixture_options();
+    cs_token *token = NULL;
+
+    fixture_add_token(name);
+    assert_ok(cs_token_open(&token, fixture_uri(name, ""), &options, error));
+    return token;
+}
+
+/* PKCS#11 has no ECSCHNORR: the cloud of the p256 suite is elsewhere. */
+static cs_token *make_softhsm_but_cloud(const char *name)
+{
+    return strcmp(name, "pc.example") == 0 ? make_soft(name) : make_softhsm(name);
+}
+
+static const backend backends[] = {
+    {"soft ed25519, lifted", CS_SUITE_ED25519, CS_CUSTODY_TOKEN, make_soft, 0},
+    {"soft ed25519, sealed", CS_SUITE_ED25519, CS_CUSTODY_SEALED, make_soft_sealed, 1},
+    {"soft p256, wrapped", CS_SUITE_P256, CS_CUSTODY_TOKEN, make_soft, 0},
+    {"soft p256, sealed", CS_SUITE_P256, CS_CUSTODY_SEALED, make_soft_sealed, 1},
+    {"SoftHSM ed25519, lifted", CS_SUITE_ED25519, CS_CUSTODY_TOKEN, make_softhsm, 0},
+    {"SoftHSM p256, wrapped", CS_SUITE_P256, CS_CUSTODY_TOKEN, make_softhsm_but_cloud, 0},
+};
+
+static void check_ops(const char *who, cs_op_counts got, uint64_t sign, uint64_t agree,
+    uint64_t scalar_mul, const backend *b)
+{
+    agree += scalar_mul * b->extra_agree;
+    if (got.sign != sign || got.agree != agree || got.scalar_mul != scalar_mul || got.issue != 0 ||
+        got.prf != 0)
+        fail_msg("%s, %s: %llu sign, %llu agree, %llu scalar_mul, %llu issue, %llu prf", b->name,
+            who, (unsigned long long)got.sign, (unsigned long long)got.agree,
+            (unsigned long long)got.scalar_mul, (unsigned long long)got.issue,
+            (unsigned long long)got.prf);
+}
+
+static void check_visit(const backend *b)
+{
+    cast c;
+    play p;
+
+    cast_open(&c, b->suite, b->make);
+    play_open(&p, &c);
+    assert_ok(play_visit(&p, error));
+    assert_true(cs_view_equal(cs_view_buf(&p.signal_seen), p.signal));
+    assert_true(cs_view_equal(cs_view_buf(&p.emr_seen), p.emr));
+    assert_true(cs_view_equal(cs_view_buf(&p.dinf_seen), p.dinf));
+    assert_true(cs_view_equal(cs_view_buf(&p.dinf_filed), p.dinf));
+    check_ops("patient", p.patient_ops, 2, 1, 1, b);
+    check_ops("doctor", p.doctor_ops, 4, 3, 2, b);
+    check_ops("hospital", p.hospital_ops, 1, 1, 1, b);
+    check_ops("cloud", p.cloud_ops, 1, 1, 0, b);
+    check_ops("filing", p.filing_ops, 0, 0, 0, b);
+    assert_int_equal(cs_key_describe(c.patient.scalar)->custody, b->custody);
+    assert_int_equal(c.patient.sealed.n > 0, b->custody == CS_CUSTODY_SEALED);
+    play_close(&p);
+    cast_close(&c);
+}
+
+static void test_backends(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+        void *fresh = NULL; /* a SoftHSM for each: labels are the parties' */
+
+        assert_int_equal(fixture_setup(&fresh), 0);
+        check_visit(&backends[i]);
+        assert_int_equal(fixture_teardown(&fresh), 0);
+    }
+}
+
+/* Content of every awkward length: none, one byte, a chunk and its neighbours. */
+static void test_lengths(void **state)
+{
+    static const size_t lengths[] = {0, 1, CS_CHUNK_SIZE - 1, CS_CHUNK_SIZE, CS_CHUNK_SIZE + 1};
+    cast c;
+    play p;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_ED25519, make_soft);
+    play_open(&p, &c);
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        p.signal.n = p.emr.n = lengths[i];
+        p.dinf = (cs_view){p.emr.p, lengths[i]};
+        assert_ok(play_visit(&p, error));
+        assert_int_equal(p.emr_seen.n, lengths[i]);
+        assert_true(cs_view_equal(cs_view_buf(&p.dinf_seen), p.dinf));
+    }
+    play_close(&p);
+    cast_close(&c);
+}
+
+static void test_emergency(void **state)
+{
+    cast c;
+    play p;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_P256, make_soft);
+    play_open(&p, &c);
+    p.emergency = "unconscious on arrival";
+    assert_ok(play_visit(&p, error));
+    assert_true(p.query.emergency);
+    assert_string_equal(p.query.reason, "unconscious on arrival");
+    assert_true(cs_view_equal(cs_view_buf(&p.emr_seen), p.emr));
+    play_close(&p);
+    cast_close(&c);
+}
+
+/* Both hospitals of the answer, one after the other, in one search. */
+static void test_second_hospital(void **state)
+{
+    cast c;
+    play p;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_ED25519, make_soft);
+    play_open(&p, &c);
+    assert_ok(play_visit(&p, error));
+    assert_int_equal(cs_search_count(p.search), 2);
+    assert_ok(play_session(&p, 1, error));
+    assert_string_equal(p.query.id_p, c.patient.id);
+    play_close(&p);
+    cast_close(&c);
+}
+
+/* Registration and renewal: another serial, the same keys; a sealed S_X opens again from its bytes.
+ */
+static void test_registration(void **state)
+{
+    cs_key *again = NULL;
+    cs_point base;
+    cs_point one;
+    cs_point other;
+    cs_scalar two = {{2}};
+    uint64_t serial;
+    cast c;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_ED25519, make_soft_sealed);
+    serial = c.doctor.credential.serial;
+    cast_at(&c, CAST_START + 1);
+    assert_ok(cast_register(&c, &c.doctor, NULL, NULL, error));
+    assert_true(c.doctor.credential.serial > serial);
+    assert_ok(cs_scalar_open_sealed(
+        &again, c.doctor.decrypt, cs_view_buf(&c.doctor.sealed), &c.doctor.credential, error));
+    assert_ok(cs_point_base_mul(&base, CS_SUITE_ED25519, &two, error));
+    assert_ok(cs_key_scalar_mul(again, &base, &one, error));
+    assert_ok(cs_key_scalar_mul(c.doctor.scalar, &base, &other, error));
+    assert_true(cs_point_equal(&one, &other));
+    assert_ok(cs_point_mul(&base, &two, &c.doctor.credential.y, error));
+    cs_point_canonical(&base);
+    assert_true(cs_point_equal(&one, &base));
+    cs_key_close(&again);
+    cast_close(&c);
+}
+
+static void test_publication(void **state)
+{
+    cs_publishing publishing;
+    cs_publication publication;
+    cs_buf p1 = {0};
+    cs_buf p2 = {0};
+    cs_op_counts before;
+    cast c;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_P256, make_soft);
+    before = cs_ops_of_thread();
+    assert_ok(cs_publishing_begin(&publishing, &c.hospital.party, &c.hospital.env, c.patient.id,
+        PLAY_DEPARTMENT, "http://127.0.0.1:1", &p1, error));
+    assert_ok(cs_publication_open(&publication, &c.pc.party, &c.pc.env, cs_view_buf(&p1), error));
+    assert_string_equal(publication.id_p, c.patient.id);
+    assert_string_equal(publication.id_de, PLAY_DEPARTMENT);
+    assert_string_equal(publication.hospital.id, c.hospital.id);
+    assert_ok(cs_publication_acknowledge(&publication, &c.pc.party, &c.pc.env, &p2, error));
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 1);
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).agree, 1);
+    assert_ok(cs_publishing_finish(
+        &publishing, &c.hospital.party, &c.hospital.env, cs_view_buf(&p2), error));
+    p2.p[p2.n - 1] ^= 1;
+    assert_fails(CS_E_DECRYPT, cs_publishing_finish(&publishing, &c.hospital.party, &c.hospital.env,
+                                   cs_view_buf(&p2), error));
+    /* the same publication again */
+    assert_fails(CS_E_REPLAY,
+        cs_publication_open(&publication, &c.pc.party, &c.pc.env, cs_view_buf(&p1), error));
+    for (size_t i = 0; i < p1.n; i++) {
+        p1.p[i] ^= 1;
+        assert_int_not_equal(CS_OK,
+            cs_publication_open(&publication, &c.pc.party, &c.pc.env, cs_view_buf(&p1), NULL));
+        p1.p[i] ^= 1;
+    }
+    cs_buf_free(&p1);
+    cs_buf_free(&p2);
+    cast_close(&c);
+}
+
+static void test_revocation_list(void **state)
+{
+    static const uint8_t serials[16] = {0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 1, 0};
+    cs_revocations list;
+    cs_buf bytes = {0};
+    cast c;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_P256, make_soft);
+    assert_ok(cs_revocations_publish(
+        &bytes, c.pc.sign, CS_VIEW_ARRAY(serials), CAST_START, CAST_START + 1000, error));
+    assert_ok(cs_revocations_open(&list, &c.cloud, cs_view_buf(&bytes), CAST_START, error));
+    assert_true(cs_revocations_have(&list, 3));
+    assert_true(cs_revocations_have(&list, 256));
+    assert_false(cs_revocations_have(&list, 1));
+    assert_fails(CS_E_EXPIRED,
+        cs_revocations_open(&list, &c.cloud, cs_view_buf(&bytes), CAST_START + 1001, error));
+    for (size_t i = 0; i < bytes.n; i++) {
+        bytes.p[i] ^= 4;
+        assert_int_not_equal(
+            CS_OK, cs_revocations_open(&list, &c.cloud, cs_view_buf(&bytes), CAST_START, NULL));
+        bytes.p[i] ^= 4;
+    }
+    cs_buf_free(&bytes);
+    cast_close(&c);
+}
+
+static void test_biometric(void **state)
+{
+    uint8_t one[CS_HASH_SIZE];
+    uint8_t two[CS_HASH_SIZE];
+    uint8_t salt[CS_HASH_SIZE] = {1};
+
+    (void)state;
+    assert_ok(cs_biometric_binding(one, cs_view_str("a passphrase"), CS_VIEW_ARRAY(salt), error));
+    assert_ok(cs_biometric_binding(two, cs_view_str("a passphrase"), CS_VIEW_ARRAY(salt), error));
+    assert_memory_equal(one, two, sizeof one);
+    salt[0] = 2;
+    assert_ok(cs_biometric_binding(two, cs_view_str("a passphrase"), CS_VIEW_ARRAY(salt), error));
+    assert_memory_not_equal(one, two, sizeof one);
+    assert_fails(CS_E_USAGE, cs_biometric_binding(one, (cs_view){0}, CS_VIEW_ARRAY(salt), error));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_emergency),
+        cmocka_unit_test(test_second_hospital),
+        cmocka_unit_test(test_registration),
+        cmocka_unit_test(test_publication),
+        cmocka_unit_test(test_revocation_list),
+        cmocka_unit_test(test_biometric),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
