@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_STORE_H
+#define CHARTSEAL_STORE_H
+
+/*
+ * The store: what a party keeps between messages. One struct of functions per kind of database
+ * hides behind these calls; SQLite (WAL, synchronous=FULL) is the embedded default.
+ *
+ * The store sees no identity and no content: every key it is given is a hash or a prf output (32
+ * bytes), every value is sealed by the caller. What it must do is keep: a call that returned CS_OK
+ * survives kill -9 and loss of power; a call that failed changed nothing. CS_E_DISK_FULL,
+ * CS_E_CORRUPT, CS_E_BUSY (another process holds the write lock for too long) and CS_E_SCHEMA say
+ * what is wrong.
+ *
+ * A handle is for one thread at a time; open one per worker. Several processes may have the same
+ * store open. A callback may read with the handle that called it, but writes with another one: the
+ * snapshot it reads may be older than what it would change. Times are milliseconds since 1970.
+ * Buffers given for output are appended to.
+ */
+
+#include <chartseal/crypto.h>
+
+typedef struct cs_store cs_store;
+
+#define CS_STORE_KEY_SIZE 32
+#define CS_RECORD_ID_SIZE 16
+
+/* Opens `path`, making it (mode 0600) if it is missing, and migrates it to the present schema. What
+ * is there but is no store, be it empty, is CS_E_CORRUPT, and so is a log without its store; both
+ * are left as they are. Damage further inside is CS_E_CORRUPT when it is met. */
+CS_MUST_CHECK int cs_store_open(cs_store **out, const char *path, cs_error *error);
+void cs_store_close(cs_store **store);
+/* For tests of a full disk: no more than that many pages, or than there are; 0 lifts the limit. */
+CS_MUST_CHECK int cs_store_limit_pages(cs_store *store, unsigned pages, cs_error *error);
+
+/* A group of calls as one: all or nothing, and durable after commit. Not nested. */
+CS_MUST_CHECK int cs_store_begin(cs_store *store, cs_error *error);
+CS_MUST_CHECK int cs_store_commit(cs_store *store, cs_error *error);
+void cs_store_rollback(cs_store *store);
+
+/* -- seen messages: true in *fresh once per hash until `until`; durable. Also forgets what is past.
+ */
+CS_MUST_CHECK int cs_store_seen(cs_store *store, const uint8_t hash[32], int64_t now, int64_t until,
+    bool *fresh, cs_error *error);
+
+/* -- sealed settings of a role: small values by name (not secret names). CS_E_NOT_FOUND. */
+CS_MUST_CHECK int cs_store_put_setting(
+    cs_store *store, const char *name, cs_view value, cs_error *error);
+CS_MUST_CHECK int cs_store_get_setting(
+    cs_store *store, const char *name, cs_buf *value, cs_error *error);
+
+/* -- enrolment codes (PC): one use each. */
+CS_MUST_CHECK int cs_store_add_enrolment(
+    cs_store *store, const uint8_t key[32], int64_t not_after, cs_error *error);
+/* CS_E_ENROLMENT: unknown or expired; or used by another owner than `owner` (a hash of the keys
+ * that used it), so that the same party may ask again after a lost answer. Marks it used. */
+CS_MUST_CHECK int cs_store_use_enrolment(
+    cs_store *store, const uint8_t key[32], const uint8_t owner[32], int64_t now, cs_error *error);
+
+/* -- credentials (PC). */
+typedef struct cs_credential_row {
+    uint64_t serial;
+    uint8_t id_key[32]; /* prf of role and identity: one current row per id_key */
+    uint8_t owner[32];  /* hash of the party's public keys */
+    int64_t not_after;
+    int64_t revoked_at; /* 0: not */
+    cs_view sealed;
+} cs_credential_row;
+/* The next serial, never given twice, even if nothing is stored under it; starts at 1. Only a
+ * serial from a group that is rolled back is given again: nothing may be issued before the commit.
+ */
+CS_MUST_CHECK int cs_store_next_serial(cs_store *store, uint64_t *serial, cs_error *error);
+/* Stores as the current row of id_key. A current row of the same owner is superseded: marked
+ * revoked at `now`. A current row of another owner that is neither revoked nor expired: CS_E_TAKEN.
+ */
+CS_MUST_CHECK int cs_store_put_credential(
+    cs_store *store, const cs_credential_row *row, int64_t now, cs_error *error);
+/* The current row of id_key; row->sealed points into *sealed. CS_E_NOT_FOUND. */
+CS_MUST_CHECK int cs_store_get_credential(cs_store *store, const uint8_t id_key[32],
+    cs_credential_row *row, cs_buf *sealed, cs_error *error);
+CS_MUST_CHECK int cs_store_revoke(cs_store *store, uint64_t serial, int64_t now, cs_error *error);
+/* *revoked: also true for a serial that was never stored. */
+CS_MUST_CHECK int cs_store_is_revoked(
+    cs_store *store, uint64_t serial, bool *revoked, cs_error *error);
+/* Revoked serials whose credential has not expired at `now`, ascending, 8 bytes big-endian each. */
+CS_MUST_CHECK int cs_store_revoked_serials(
+    cs_store *store, int64_t now, cs_buf *serials, cs_error *error);
+
+/* -- index (PC): rows of several hospitals under one row key. */
+CS_MUST_CHECK int cs_store_put_index(cs_store *store, const uint8_t row_key[32],
+    const uint8_t hospital_key[32], cs_view sealed, int64_t now, cs_error *error);
+typedef int (*cs_store_row_fn)(void *context, cs_view sealed, cs_error *error);
+/* Newest first, `most` at most; none is CS_OK without a call. Non-zero from fn stops, is returned.
+ */
+CS_MUST_CHECK int cs_store_get_index(cs_store *store, const uint8_t row_key[32], unsigned most,
+    cs_store_row_fn fn, void *context, cs_error *error);
+
+/* -- records (HPC): written in chunks, visible only when finished. */
+typedef struct cs_record_row {
+    uint8_t id[CS_RECORD_ID_SIZE];
+    uint8_t row_key[32]; /* prf of patient and department */
+    uint8_t salt[32];
+    int64_t stored_at;
+    uint64_t chunks;
+    cs_view sealed; /* the record's header */
+} cs_record_row;
+/* Begin: forget unfinished ones of dead writers, remember this id as unfinished. Chunks are then
+ * appended in order, in transactions of some MiB that the store keeps itself. */
+CS_MUST_CHECK int cs_store_record_begin(
+    cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE], cs_error *error);
+CS_MUST_CHECK int cs_store_record_chunk(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE],
+    uint64_t number, cs_view sealed, cs_error *error);
+/* Makes it visible; after CS_OK it is durable. Inside a cs_store_begin it is part of that group. */
+CS_MUST_CHECK int cs_store_record_finish(
+    cs_store *store, const cs_record_row *row, cs_error *error);
+/* Drops an unfinished record. */
+void cs_store_record_abandon(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE]);
+/* By id; or the records of a row key, newest first; or all. CS_E_NO_RECORD for a missing id. The
+ * row given to fn is valid during the call. */
+typedef int (*cs_store_record_fn)(void *context, const cs_record_row *row, cs_error *error);
+CS_MUST_CHECK int cs_store_get_record(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE],
+    cs_record_row *row, cs_buf *sealed, cs_error *error);
+CS_MUST_CHECK int cs_store_find_records(cs_store *store, const uint8_t *row_key, unsigned most,
+    cs_store_record_fn fn, void *context, cs_error *error);
+CS_MUST_CHECK int cs_store_get_chunk(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE],
+    uint64_t number, cs_buf *sealed, cs_error *error);
+
+/* -- outbox (HPC): sealed things to be sent until they are acknowledged. The same `key` replaces.
+ */
+CS_MUST_CHECK int cs_store_put_outbox(
+    cs_store *store, const uint8_t key[32], cs_view sealed, int64_t now, cs_error *error);
+typedef int (*cs_store_outbox_fn)(
+    void *context, const uint8_t key[32], cs_view sealed, cs_error *error);
+CS_MUST_CHECK int cs_store_get_outbox(
+    cs_store *store, unsigned most, cs_store_outbox_fn fn, void *context, cs_error *error);
+CS_MUST_CHECK int cs_store_drop_outbox(cs_store *store, const uint8_t key[32], cs_error *error);
+
+/* -- audit chain: entry n carries hash_n = SHA-256("chartseal/1 audit" ‖ n ‖ time ‖ hash_{n-1} ‖
+ * sealed), big-endian numbers, hash_0 = 32 zero bytes. Seals are signatures over a hash_n. */
+typedef struct cs_audit_row {
+    uint64_t number; /* from 1 */
+    int64_t time;
+    uint8_t previous[32];
+    uint8_t hash[32];
+    cs_view sealed;
+    cs_view signature; /* empty: not sealed here */
+} cs_audit_row;
+CS_MUST_CHECK int cs_store_append_audit(
+    cs_store *store, int64_t now, cs_view sealed, uint64_t *number, cs_error *error);
+/* The newest entry's number and hash (0 and zeros when there is none), and the newest sealed one's.
+ */
+CS_MUST_CHECK int cs_store_audit_head(
+    cs_store *store, uint64_t *number, uint8_t hash[32], uint64_t *sealed_number, cs_error *error);
+CS_MUST_CHECK int cs_store_seal_audit(
+    cs_store *store, uint64_t number, cs_view signature, cs_error *error);
+typedef int (*cs_store_audit_fn)(void *context, const cs_audit_row *row, cs_error *error);
+CS_MUST_CHECK int cs_store_read_audit(
+    cs_store *store, uint64_t from, cs_store_audit_fn fn, void *context, cs_error *error);
+/* Recompute hash_n of a row from its fields. */
+CS_MUST_CHECK int cs_audit_hash(const cs_audit_row *row, uint8_t hash[32], cs_error *error);
+
+/* Counts for status and metrics: rows by table name ("credential", "index_row", "record", "audit",
+ * "outbox", "enrolment"). CS_E_USAGE for another name. */
+CS_MUST_CHECK int cs_store_count(
+    cs_store *store, const char *table, uint64_t *count, cs_error *error);
+
+#endif
