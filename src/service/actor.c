@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/actor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Which keys a role has; the scalar comes by registration, never by init. */
+typedef struct key_plan {
+    const char *name; /* "keys.NAME" in config.json, PREFIX-NAME in the token */
+    cs_use use;
+    unsigned kinds; /* bits: 1 << cs_home_kind */
+} key_plan;
+
+#define BIT(kind) (1u << (kind))
+#define EVERYBODY_ELSE                                                                             \
+    (BIT(CS_HOME_CLOUD) | BIT(CS_HOME_HOSPITAL) | BIT(CS_HOME_DOCTOR) | BIT(CS_HOME_PATIENT))
+
+static const key_plan plans[] = {
+    {"sign", CS_USE_SIGN, BIT(CS_HOME_AUTHORITY) | EVERYBODY_ELSE},
+    {"decrypt", CS_USE_AGREE, EVERYBODY_ELSE},
+    {"master", CS_USE_ISSUE, BIT(CS_HOME_CLOUD)},
+    {"storage", CS_USE_PRF, BIT(CS_HOME_CLOUD) | BIT(CS_HOME_HOSPITAL)},
+};
+
+#define KEY_PATH_MAX 32
+
+void cs_home_key_label(const cs_home *home, const char *name, char label[CS_LABEL_MAX + 1])
+{
+    const char *prefix = cs_home_text(home, "key_prefix");
+
+    (void)snprintf(label, CS_LABEL_MAX + 1, "%s-%s",
+        prefix == NULL ? cs_home_kind_name(home->kind) : prefix, name);
+}
+
+/* -- making keys ---------------------------------------------------------------------------------
+ */
+
+typedef struct search {
+    const char *label;
+    char uri[CS_URI_MAX];
+} search;
+
+static int match_label(void *context, const cs_key_info *info)
+{
+    search *wanted = context;
+
+    if (strcmp(info->label, wanted->label) == 0)
+        (void)snprintf(wanted->uri, sizeof wanted->uri, "%s", info->uri);
+    return 0;
+}
+
+/* The key with that label that an earlier, interrupted init has left. */
+static int adopt_key(cs_key **out, const cs_home *home, cs_token *token, const char *label,
+    cs_use use, cs_error *error)
+{
+    search wanted = {.label = label};
+    int rc = cs_token_list_keys(token, match_label, &wanted, error);
+
+    if (rc == CS_OK && wanted.uri[0] == '\0')
+        rc = CS_FAIL(error, CS_E_EXISTS,
+            "the token has something labelled '%s' that is no private key; remove it", label);
+    if (rc == CS_OK)
+        rc = cs_key_open(out, token, wanted.uri, use, home->suite, error);
+    return rc;
+}
+
+static int make_key(cs_home *home, cs_token *token, const key_plan *plan, cs_error *error)
+{
+    cs_key *key = NULL;
+    char label[CS_LABEL_MAX + 1];
+    char path[KEY_PATH_MAX];
+    int rc;
+
+    cs_home_key_label(home, plan->name, label);
+    rc = cs_key_generate(&key, token, label, plan->use, home->suite, error);
+    if (rc == CS_E_EXISTS)
+        rc = adopt_key(&key, home, token, label, plan->use, error);
+    if (rc != CS_OK)
+        return cs_error_context(error, "the key '%s'", label);
+    (void)snprintf(path, sizeof path, "keys.%s", plan->name);
+    rc = cs_home_set_text(home, path, cs_key_describe(key)->uri, error);
+    cs_key_close(&key);
+    return rc;
+}
+
+int cs_home_make_keys(cs_home *home, cs_token *token, cs_error *error)
+{
+    int rc = CS_OK;
+
+    for (size_t i = 0; rc == CS_OK && i < sizeof plans / sizeof plans[0]; i++) {
+        if ((plans[i].kinds & BIT(home->kind)) != 0)
+            rc = make_key(home, token, &plans[i], error);
+    }
+    return rc == CS_OK ? cs_home_save(home, error) : rc;
+}
+
+/* -- opening -------------------------------------------------------------------------------------
+ */
+
+int cs_home_open_token(cs_token **out, const cs_home *home, cs_error *error)
+{
+    const char *uri = cs_home_text(home, "token");
+    const char *file = cs_home_text(home, "pin.file");
+    const char *variable = cs_home_text(home, "pin.environment");
+    cs_token_options options = {.pin = {.kind = CS_PIN_PINENTRY}};
+
+    if (uri == NULL)
+        return CS_FAIL(error, CS_E_MALFORMED, "%s/config.json names no token; mend it", home->dir);
+    if (variable != NULL)
+        options.pin.kind = CS_PIN_ENVIRONMENT;
+    if (file != NULL)
+        options.pin.kind = CS_PIN_FILE;
+    (void)snprintf(options.pin.path, sizeof options.pin.path, "%s",
+        file != NULL       ? file
+        : variable != NULL ? variable
+                           : "");
+    return cs_token_open(out, uri, &options, error);
+}
+
+void cs_home_undo(const cs_home *home)
+{
+    char path[CS_PATH_MAX];
+
+    cs_home_path(home, "config.json", path);
+    (void)unlink(path);
+}
+
+int cs_home_init(cs_home **out, cs_token **token, const char *dir, cs_home_kind kind,
+    const char *id, cs_suite suite, const json_t *config, cs_error *error)
+{
+    int rc = cs_home_create(out, dir, kind, id, suite, config, error);
+
+    *token = NULL;
+    if (rc != CS_OK)
+        return rc;
+    rc = cs_home_open_token(token, *out, error);
+    if (rc == CS_OK)
+        rc = cs_home_make_keys(*out, *token, error);
+    if (rc != CS_OK) {
+        cs_token_close(token);
+        cs_home_undo(*out);
+        cs_home_free(out);
+    }
+    return rc;
+}
+
+static int open_keys(cs_actor *actor, cs_error *error)
+{
+    cs_key **const keys[] = {&actor->sign, &actor->decrypt, &actor->issue, &actor->storage};
+    int rc = CS_OK;
+
+    for (size_t i = 0; rc == CS_OK && i < sizeof plans / sizeof plans[0]; i++) {
+        char path[KEY_PATH_MAX];
+        const char *uri;
+
+        (void)snprintf(path, sizeof path, "keys.%s", plans[i].name);
+        uri = cs_home_text(actor->home, path);
+        if (uri != NULL)
+            rc = cs_key_open(keys[i], actor->token, uri, plans[i].use, actor->home->suite, error);
+    }
+    return rc;
+}
+
+static int read_if_there(
+    const cs_home *home, const char *name, size_t limit, cs_buf *out, cs_error *error)
+{
+    int rc = cs_home_read(home, name, limit, out, error);
+
+    return rc == CS_E_NO_FILE ? CS_OK : rc;
+}
+
+static int load_cloud(cs_actor *actor, bool wanted, cs_error *error)
+{
+    cs_buf bytes = {0};
+    int rc = cs_home_read(actor->home, "cloud.cbor", CS_MESSAGE_MAX, &bytes, error);
+
+    if (rc == CS_OK)
+        rc = cs_cloud_parse(&actor->cloud, cs_view_buf(&bytes), error);
+    else if (rc == CS_E_NO_FILE && !wanted)
+        rc = CS_OK;
+    if (rc == CS_OK && bytes.n > 0)
+        actor->party.cloud = &actor->cloud;
+    cs_buf_free(&bytes);
+    return rc;
+}
+
+static int load_certificates(cs_actor *actor, cs_error *error)
+{
+    cs_buf pem = {0};
+    cs_buf crl = {0};
+    int rc = read_if_there(actor->home, "certificate.pem", CS_MESSAGE_MAX, &pem, error);
+
+    if (rc == CS_OK && pem.n > 0)
+        rc = cs_pem_decode(&actor->certificate, "CERTIFICATE", cs_view_buf(&pem), error);
+    cs_buf_clear(&pem);
+    if (rc == CS_OK)
+        rc = read_if_there(actor->home, "authorities.pem", CS_MESSAGE_MAX, &pem, error);
+    if (rc == CS_OK)
+        rc = read_if_there(actor->home, "crl.pem", 2 * (size_t)CS_CRL_MAX, &crl, error);
+    if (rc == CS_OK && pem.n > 0)
+        rc = cs_trust_new(&actor->trust, cs_view_buf(&pem), cs_view_buf(&crl), error);
+    actor->party.certificate = cs_view_buf(&actor->certificate);
+    cs_buf_free(&pem);
+    cs_buf_free(&crl);
+    return rc;
+}
+
+static int never_revoked(void *context, uint64_t serial, bool *revoked, cs_error *error)
+{
+    (void)context;
+    (void)serial;
+    (void)error;
+    *revoked = false;
+    return CS_OK;
+}
+
+static bool has_public_key(const cs_key *key, const uint8_t puk[CS_PUK_SIZE])
+{
+    const cs_key_info *info = cs_key_describe(key);
+    uint8_t compressed[CS_PUK_SIZE];
+
+    return cs_p256_compress(compressed, (cs_view){info->public_key, info->public_key_size}, NULL) ==
+               CS_OK &&
+           memcmp(compressed, puk, CS_PUK_SIZE) == 0;
+}
+
+/* Our own credential: is it PC's, for these keys? Dates and revocation are for others to judge, and
+ * for a renewal they must not be in the way: it is looked at as of its first day. */
+static int check_own_credential(cs_actor *actor, cs_error *error)
+{
+    static const cs_role roles[] = {[CS_HOME_HOSPITAL] = CS_ROLE_HOSPITAL,
+        [CS_HOME_DOCTOR] = CS_ROLE_DOCTOR,
+        [CS_HOME_PATIENT] = CS_ROLE_PATIENT};
+    cs_credential *credential = &actor->credential;
+    const cs_env env = {.now = credential->not_before, .revoked = never_revoked};
+    int rc = cs_credential_check(credential, &actor->cloud, &env, roles[actor->home->kind], error);
+
+    if (rc != CS_OK)
+        return rc;
+    if (strcmp(credential->id, actor->home->id) != 0 ||
+        !has_public_key(actor->sign, credential->puk_sign) ||
+        !has_public_key(actor->decrypt, credential->puk_decrypt))
+        return CS_FAIL(error, CS_E_CREDENTIAL,
+            "%s/credential.cbor is not for the keys of this token; register again",
+            actor->home->dir);
+    return CS_OK;
+}
+
+static int open_scalar(cs_actor *actor, cs_error *error)
+{
+    const char *uri = cs_home_text(actor->home, "keys.scalar");
+    cs_buf sealed = {0};
+    int rc;
+
+    if (uri == NULL)
+        return CS_OK;
+    if (strcmp(uri, CS_SCALAR_SEALED) != 0)
+        return cs_key_open(
+            &actor->scalar, actor->token, uri, CS_USE_SCALAR, actor->home->suite, error);
+    rc = cs_home_read(actor->home, CS_SCALAR_SEALED, CS_MESSAGE_MAX, &sealed, error);
+    if (rc == CS_OK)
+        rc = cs_scalar_open_sealed(
+            &actor->scalar, actor->decrypt, cs_view_buf(&sealed), &actor->credential, error);
+    cs_buf_free(&sealed);
+    return rc;
+}
+
+/* S_X and the credential are written one after the other: a crash between the two leaves a pair
+ * that does not fit, which is as good as not being registered. */
+static bool scalar_fits(const cs_actor *actor)
+{
+    const cs_key_info *info;
+    cs_view y = cs_point_view(&actor->credential.y);
+
+    if (actor->scalar == NULL)
+        return false;
+    info = cs_key_describe(actor->scalar);
+    return info->public_key_size == 0 ||
+           cs_view_equal((cs_view){info->public_key, info->public_key_size}, y);
+}
+
+static int load_credential(cs_actor *actor, cs_error *error)
+{
+    cs_buf bytes = {0};
+    int rc = read_if_there(actor->home, "credential.cbor", CS_CREDENTIAL_MAX, &bytes, error);
+
+    if (rc != CS_OK || bytes.n == 0)
+        goto out;
+    rc = cs_credential_parse(&actor->credential, &actor->cloud, cs_view_buf(&bytes), error);
+    if (rc == CS_OK)
+        rc = check_own_credential(actor, error);
+    if (rc == CS_OK)
+        rc = open_scalar(actor, error);
+    if (rc == CS_E_KEY_MISSING)
+        rc = CS_OK;
+    if (rc == CS_OK && scalar_fits(actor)) {
+        actor->party.credential = &actor->credential;
+    } else {
+        cs_key_close(&actor->scalar);
+        actor->credential = (cs_credential){0};
+    }
+out:
+    cs_buf_free(&bytes);
+    return rc;
+}
+
+int cs_actor_open(cs_actor **out, cs_home *home, bool wants_cloud, cs_error *error)
+{
+    cs_actor *actor = calloc(1, sizeof *actor);
+    int rc;
+
+    *out = NULL;
+    if (actor == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for a party; free some and retry");
+    actor->home = home;
+    rc = cs_home_open_token(&actor->token, home, error);
+    if (rc == CS_OK)
+        rc = load_cloud(actor, wants_cloud, error);
+    if (rc == CS_OK)
+        rc = open_keys(actor, error);
+    if (rc == CS_OK)
+        rc = load_certificates(actor, error);
+    if (rc == CS_OK && actor->party.cloud != NULL)
+        rc = load_credential(actor, error);
+    if (rc != CS_OK) {
+        cs_actor_free(&actor);
+        return rc;
+    }
+    actor->party.sign = actor->sign;
+    actor->party.decrypt = actor->decrypt;
+    actor->party.scalar = actor->scalar;
+    actor->party.issue = actor->issue;
+    actor->party.storage = actor->storage;
+    *out = actor;
+    return CS_OK;
+}
+
+int cs_actor_wants_registration(const cs_actor *actor, cs_error *error)
+{
+    const char *party = cs_home_kind_name(actor->home->kind);
+
+    if (actor->party.credential == NULL)
+        return CS_FAIL(error, CS_E_CREDENTIAL,
+            "this %s is not registered; run `chartseal %s register --dir %s` first", party, party,
+            actor->home->dir);
+    if (actor->credential.not_after <= cs_clock_ms())
+        return CS_FAIL(error, CS_E_EXPIRED,
+            "the credential of this %s has expired; run `chartseal %s register --dir %s` again",
+            party, party, actor->home->dir);
+    return CS_OK;
+}
+
+void cs_actor_free(cs_actor **actor)
+{
+    if (*actor == NULL)
+        return;
+    cs_key_close(&(*actor)->scalar); /* before decrypt, which a sealed one needs */
+    cs_key_close(&(*actor)->sign);
+    cs_key_close(&(*actor)->decrypt);
+    cs_key_close(&(*actor)->issue);
+    cs_key_close(&(*actor)->storage);
+    cs_token_close(&(*actor)->token);
+    cs_trust_free(&(*actor)->trust);
+    cs_buf_free(&(*actor)->certificate);
+    free(*actor);
+    *actor = NULL;
+}

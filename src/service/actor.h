@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_SERVICE_ACTOR_H
+#define CHARTSEAL_SERVICE_ACTOR_H
+
+/* What goes beyond home.h for those who open or register a party. */
+
+#include "service/home.h"
+
+/* The value of "keys.scalar" when S_X stays sealed: the file that holds it. */
+#define CS_SCALAR_SEALED "scalar.sealed"
+
+/* PREFIX-NAME, the label of a key in the home's token. */
+void cs_home_key_label(const cs_home *home, const char *name, char label[CS_LABEL_MAX + 1]);
+
+/* The token that config.json names; its PIN from where "pin.file" or "pin.environment" says, else
+ * from a person. */
+CS_MUST_CHECK int cs_home_open_token(cs_token **out, const cs_home *home, cs_error *error);
+
+/* Make a home whole: directory and config.json, the token opened, the role's keys made in it. If it
+ * fails, config.json goes again, so that the same command can be repeated; keys that are in the
+ * token by then are found by their labels. *token is the caller's to close. */
+CS_MUST_CHECK int cs_home_init(cs_home **out, cs_token **token, const char *dir, cs_home_kind kind,
+    const char *id, cs_suite suite, const json_t *config, cs_error *error);
+/* Take config.json away again: for an init that fails after cs_home_init. */
+void cs_home_undo(const cs_home *home);
+
+/* A credential that is there and in its dates. CS_E_CREDENTIAL, CS_E_EXPIRED: what to run. */
+CS_MUST_CHECK int cs_actor_wants_registration(const cs_actor *actor, cs_error *error);
+
+#endif

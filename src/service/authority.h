@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_SERVICE_AUTHORITY_H
+#define CHARTSEAL_SERVICE_AUTHORITY_H
+
+/*
+ * A small medical authority, for trials: its key is in a token, its certificate is certificate.pem,
+ * the certificates it issued are listed in issued.json, and crl.pem says which of them are revoked.
+ * A CRL is valid for CS_CRL_DAYS and then has to be written again, also when nothing changed: who
+ * relies on it refuses one that is too old.
+ *
+ * Whether somebody may practise is for a person to check; issuing only checks that the request is
+ * signed by the key in it. Two processes may work on one home: a lock puts them in order.
+ */
+
+#include "service/home.h"
+
+#define CS_CRL_DAYS 7
+#define CS_CERTIFICATE_DAYS_DEFAULT 365
+#define CS_CERTIFICATE_DAYS_MAX 1095
+#define CS_COMMON_NAME_MAX 64
+
+typedef struct cs_issued {
+    char name[CS_COMMON_NAME_MAX + 1];
+    uint8_t serial[8];
+    int64_t not_after;
+} cs_issued;
+
+/* The self-signed certificate and an empty CRL, for a home with its key made. */
+CS_MUST_CHECK int cs_authority_found(cs_home *home, const cs_actor *actor, cs_error *error);
+/* Issue for a request (PEM); the certificate (PEM) is appended to out. */
+CS_MUST_CHECK int cs_authority_issue(cs_home *home, const cs_actor *actor, cs_view request_pem,
+    int64_t days, cs_issued *issued, cs_buf *out, cs_error *error);
+/* Write crl.pem again, with one more certificate revoked (serial NULL: none). CS_E_NOT_FOUND for a
+ * serial that was never issued here; one that is revoked already stays so. */
+CS_MUST_CHECK int cs_authority_revoke(
+    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error);
+
+#endif

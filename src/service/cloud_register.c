@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/cloud_register.h"
+
+#include "service/cloud_service.h"
+
+#include <chartseal/secret.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY_MS 86400000LL
+#define CREDENTIAL_DAYS_MAX 3650
+
+int cs_enrolment_keys(cs_row_keys *out, cs_key *storage, cs_role role, const char *id,
+    const uint8_t code[CS_CODE_SIZE], cs_error *error)
+{
+    char name[16 + CS_ID_MAX + 1];
+
+    (void)snprintf(name, sizeof name, "%s:%s", cs_role_name(role), id);
+    return cs_row_keys_for(
+        out, storage, CS_TABLE_ENROLMENT, cs_view_str(name), (cs_view){code, CS_CODE_SIZE}, error);
+}
+
+int cs_identity_keys(
+    cs_row_keys *out, cs_key *storage, cs_role role, const char *id, cs_error *error)
+{
+    return cs_row_keys_for(
+        out, storage, CS_TABLE_IDENTITY, cs_view_str(cs_role_name(role)), cs_view_str(id), error);
+}
+
+static int lifetime(const cs_home *home, int64_t *ms, cs_error *error)
+{
+    const char *text = cs_home_text(home, "credential_days");
+    char *end;
+    long days;
+
+    *ms = CS_CREDENTIAL_DAYS * DAY_MS;
+    if (text == NULL)
+        return CS_OK;
+    days = strtol(text, &end, 10);
+    if (*end != '\0' || days < 1 || days > CREDENTIAL_DAYS_MAX)
+        return CS_FAIL(error, CS_E_MALFORMED,
+            "\"credential_days\" of config.json is not within 1 to %d; mend it",
+            CREDENTIAL_DAYS_MAX);
+    *ms = days * DAY_MS;
+    return CS_OK;
+}
+
+static int next_serial(void *context, uint64_t *serial, cs_error *error)
+{
+    return cs_store_next_serial(context, serial, error);
+}
+
+/* The keys of the rows that a registration touches, in guarded memory. */
+typedef struct registration_rows {
+    cs_row_keys enrolment;
+    cs_row_keys identity;
+} registration_rows;
+
+static int find_rows(
+    registration_rows *rows, cs_key *storage, const cs_registration *who, cs_error *error)
+{
+    int rc = CS_OK;
+
+    if (who->role != CS_ROLE_DOCTOR) {
+        if (!who->has_code)
+            return CS_FAIL(error, CS_E_ENROLMENT, "a %s registers with an enrolment code",
+                cs_role_name(who->role));
+        rc = cs_enrolment_keys(&rows->enrolment, storage, who->role, who->id, who->code, error);
+    }
+    if (rc == CS_OK)
+        rc = cs_identity_keys(&rows->identity, storage, who->role, who->id, error);
+    return rc;
+}
+
+static int keep_credential(cs_worker *worker, const registration_rows *rows,
+    const cs_registration *who, const cs_credential *credential, cs_error *error)
+{
+    cs_credential_row row = {.serial = credential->serial, .not_after = credential->not_after};
+    cs_buf sealed = {0};
+    int rc;
+
+    memcpy(row.id_key, rows->identity.row, sizeof row.id_key);
+    memcpy(row.owner, who->owner, sizeof row.owner);
+    rc = cs_box_seal(&sealed, rows->identity.value, CS_VIEW_ARRAY(rows->identity.row),
+        cs_credential_view(credential), error);
+    row.sealed = cs_view_buf(&sealed);
+    if (rc == CS_OK)
+        rc = cs_store_put_credential(worker->store, &row, worker->world.env.now, error);
+    cs_buf_free(&sealed);
+    return rc;
+}
+
+/* Admission, issuance, the credential's row and the audit entry: all of it or nothing. */
+static int admit(cs_server *server, cs_worker *worker, const registration_rows *rows,
+    const cs_registration *who, cs_decision *decision, cs_buf *r2, cs_error *error)
+{
+    const cs_env *env = &worker->world.env;
+    cs_credential credential;
+    int64_t life;
+    int rc = lifetime(server->home, &life, error);
+
+    if (rc == CS_OK)
+        rc = cs_store_begin(worker->store, error);
+    if (rc != CS_OK)
+        return rc;
+    if (who->role != CS_ROLE_DOCTOR)
+        rc =
+            cs_store_use_enrolment(worker->store, rows->enrolment.row, who->owner, env->now, error);
+    if (rc == CS_OK)
+        /* from ΔT ago, so that a party whose clock is a little behind can use it at once */
+        rc = cs_register_issue(&server->actor->party, env, who, env->now - env->delta_t,
+            env->now + life, next_serial, worker->store, &credential, r2, error);
+    if (rc == CS_OK)
+        rc = keep_credential(worker, rows, who, &credential, error);
+    if (rc == CS_OK)
+        rc = cs_decision_record(decision, worker, CS_OK, error);
+    if (rc == CS_OK)
+        rc = cs_store_commit(worker->store, error);
+    if (rc != CS_OK)
+        cs_store_rollback(worker->store);
+    else
+        decision->recorded = true;
+    return rc;
+}
+
+int cs_cloud_register(cs_server *server, cs_worker *worker, cs_view body, cs_decision *decision,
+    cs_http_answer *answer, cs_error *error)
+{
+    const cs_party *pc = &server->actor->party;
+    registration_rows *rows = cs_secret_new(sizeof *rows);
+    cs_registration who = {0};
+    int rc;
+
+    if (rows == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a registration");
+    rc = cs_register_open(&who, pc, &worker->world.env, body, error);
+    if (rc == CS_OK) {
+        cs_decision_party(decision, who.id, who.role);
+        cs_decision_evidence(decision, who.h_request, who.signature);
+        rc = find_rows(rows, pc->storage, &who, error);
+    }
+    if (rc == CS_OK)
+        rc = admit(server, worker, rows, &who, decision, &answer->body, error);
+    cs_secret_free(&rows);
+    cs_wipe(&who, sizeof who);
+    return rc;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/hospital_service.h"
+
+#include "service/hospital_visit.h"
+
+#include <stdlib.h>
+
+static int handle_session(void *app, void *worker, const cs_http_request *request,
+    cs_http_answer *answer, cs_error *error)
+{
+    return cs_server_decide(app, worker, request, answer, "session", cs_hpc_session, error);
+}
+
+static int handle_record(void *app, void *worker, const cs_http_request *request,
+    cs_http_answer *answer, cs_error *error)
+{
+    return cs_server_decide(app, worker, request, answer, "read", cs_hpc_record, error);
+}
+
+static int handle_file(void *app, void *worker, const cs_http_request *request,
+    cs_http_answer *answer, cs_error *error)
+{
+    return cs_server_decide(app, worker, request, answer, "file", cs_hpc_filing, error);
+}
+
+static int handle_hospital(void *app, void *worker, const cs_http_request *request,
+    cs_http_answer *answer, cs_error *error)
+{
+    const cs_server *server = app;
+    json_t *about = json_pack(
+        "{s:s, s:s}", "id", server->home->id, "suite", cs_suite_name(server->home->suite));
+    char *text = about == NULL ? NULL : json_dumps(about, JSON_COMPACT);
+    int rc;
+
+    (void)worker;
+    (void)request;
+    json_decref(about);
+    if (text == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for an answer");
+    answer->content_type = "application/json";
+    rc = cs_buf_set(&answer->body, cs_view_str(text), error);
+    free(text);
+    return rc;
+}
+
+static const cs_http_route routes[] = {
+    {"POST", "/v1/session", "session", handle_session},
+    {"POST", "/v1/record", "record", handle_record},
+    {"POST", "/v1/file", "file", handle_file},
+    {"GET", "/v1/hospital", "hospital", handle_hospital},
+};
+
+static int count_sessions(cs_server *server, cs_worker *worker, cs_error *error)
+{
+    const cs_hpc *hospital = server->role;
+
+    (void)worker;
+    (void)error;
+    cs_metrics_set(server->metrics, "chartseal_sessions", NULL, 0,
+        (double)cs_sessions_count(hospital->sessions));
+    return CS_OK;
+}
+
+int cs_hpc_serve(cs_home *home, const cs_server_options *options, cs_error *error)
+{
+    cs_hpc *hospital = NULL;
+    int rc = cs_hpc_open(&hospital, home, error);
+
+    if (rc == CS_OK)
+        rc = cs_metrics_declare(hospital->server->metrics, CS_METRIC_GAUGE, "chartseal_sessions",
+            "Sessions open with doctors.", error);
+    if (rc == CS_OK)
+        rc = cs_sessions_new(&hospital->sessions, 0, error);
+    if (rc == CS_OK)
+        rc = cs_publisher_new(&hospital->publisher, hospital->server, hospital->outbox, error);
+    if (rc == CS_OK)
+        rc = cs_publisher_start(hospital->publisher, error);
+    if (rc == CS_OK)
+        rc = cs_server_run(hospital->server, options, routes, sizeof routes / sizeof routes[0],
+            count_sessions, error);
+    cs_hpc_close(&hospital);
+    return rc;
+}

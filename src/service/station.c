@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/station.h"
+
+#include "service/actor.h"
+#include "service/visit_link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define REVOCATIONS_AGE_MS 60000 /* fetched again for a patient who comes later than this */
+#define NOTICE_MAX 512
+
+typedef struct station {
+    cs_home *home;
+    cs_actor *actor;
+    cs_store *store;
+    cs_wire_log *log;
+    cs_world world;
+    cs_talk talk; /* not logged here: the device keeps that log */
+    cs_visit_d *visit;
+    cs_finder finder;
+    const cs_station_input *input;
+    cs_station_report *report;
+} station;
+
+/* -- getting ready -------------------------------------------------------------------------------
+ */
+
+static int refresh_revocations(station *me, cs_error *error)
+{
+    cs_peer cloud = {0};
+    int rc = cs_peer_open(&cloud, me->input->cloud_url, "doctor", "cloud", me->log, error);
+
+    if (rc == CS_OK)
+        rc = cs_fetch_revocations(&cloud, &me->world, me->actor, error);
+    cs_peer_close(&cloud);
+    return rc;
+}
+
+/* A doctor whose certificate is no longer good hears it before a patient is there. */
+static int check_myself(station *me, cs_error *error)
+{
+    uint8_t puk[CS_PUK_SIZE];
+    char name[65];
+    int rc = cs_actor_wants_registration(me->actor, error);
+
+    if (rc == CS_OK && me->actor->trust != NULL)
+        rc = cs_certificate_check(me->actor->trust, me->actor->party.certificate, cs_clock_ms(),
+            puk, name, sizeof name, error);
+    return rc;
+}
+
+static int prepare(station *me, cs_error *error)
+{
+    char path[CS_PATH_MAX];
+    int rc = check_myself(me, error);
+
+    cs_home_path(me->home, "chartseal.db", path);
+    if (rc == CS_OK)
+        rc = cs_store_open(&me->store, path, error);
+    if (rc == CS_OK)
+        rc = cs_world_open(&me->world, me->actor, me->store, error);
+    if (rc == CS_OK)
+        rc = refresh_revocations(me, error);
+    return rc;
+}
+
+static int wait_for_device(station *me, cs_error *error)
+{
+    const cs_station_input *input = me->input;
+    cs_link_listener *listener = NULL;
+    int64_t started = cs_clock_ms();
+    int rc = cs_link_listen(&listener, input->listen_host, input->listen_port, error);
+
+    if (rc == CS_OK)
+        rc = input->listening(input->context, cs_link_listener_port(listener), error);
+    if (rc == CS_OK)
+        rc = cs_link_accept(&me->talk.link, listener, input->patience_ms, input->stop_fd, error);
+    if (rc == CS_E_TIMEOUT)
+        rc = CS_FAIL(error, CS_E_TIMEOUT, "no patient came in %d seconds; see --timeout",
+            input->patience_ms / 1000);
+    if (rc == CS_OK)
+        cs_link_cancel_on(me->talk.link, input->stop_fd);
+    cs_link_listener_free(&listener);
+    if (rc == CS_OK && cs_clock_ms() - started > REVOCATIONS_AGE_MS)
+        rc = refresh_revocations(me, error);
+    return rc;
+}
+
+/* -- the consultation: M0-M3 ---------------------------------------------------------------------
+ */
+
+static int meet(station *me, cs_error *error)
+{
+    cs_buf m0 = {0};
+    cs_buf m1 = {0};
+    cs_buf m2 = {0};
+    cs_op_counts before = cs_ops_of_thread();
+    int rc = cs_visit_d_new(&me->visit, &me->actor->party, me->input->department, &m0, error);
+
+    if (rc == CS_OK)
+        rc = cs_talk_send_m0(&me->talk, cs_view_buf(&m0), error);
+    /* A person looks at M0 and decides. */
+    if (rc == CS_OK)
+        rc = cs_talk_receive(&me->talk, "M1", &m1, me->input->patience_ms, error);
+    cs_world_tick(&me->world);
+    if (rc == CS_OK)
+        rc = cs_visit_d_m1(me->visit, &me->world.env, cs_view_buf(&m1), &m2, error);
+    if (rc == CS_OK)
+        rc = cs_talk_send(&me->talk, "M2", cs_view_buf(&m2), error);
+    if (rc == CS_OK)
+        (void)snprintf(me->report->patient, sizeof me->report->patient, "%s",
+            cs_visit_d_patient(me->visit)->id);
+    me->report->consultation_ops = cs_ops_between(before, cs_ops_of_thread());
+    cs_buf_free(&m0);
+    cs_buf_free(&m1);
+    cs_buf_free(&m2);
+    return rc;
+}
+
+static int receive_signal(station *me, cs_bulk *bulk, cs_error *error)
+{
+    cs_station_report *report = me->report;
+    cs_file_sink *sink = NULL;
+    int rc;
+
+    if (me->input->signal_path != NULL)
+        (void)snprintf(
+            report->signal_path, sizeof report->signal_path, "%s", me->input->signal_path);
+    else
+        (void)snprintf(report->signal_path, sizeof report->signal_path, "%s/signal-%lld",
+            me->home->dir, (long long)me->world.env.now);
+    rc = cs_file_sink_open(&sink, report->signal_path, 0600, error);
+    if (rc == CS_OK)
+        rc = cs_talk_receive_bulk(&me->talk, "M3 chunk", bulk, cs_file_sink_write, sink, error);
+    if (rc == CS_OK)
+        rc = cs_bulk_hash(bulk, report->signal_hash, error);
+    if (rc == CS_OK)
+        rc = cs_file_sink_commit(&sink, error);
+    cs_file_sink_abandon(&sink);
+    return rc;
+}
+
+static int receive_m3(station *me, cs_error *error)
+{
+    cs_buf head = {0};
+    cs_buf chunk = {0};
+    cs_buf plain = {0};
+    cs_signal signal = {0};
+    cs_bulk *bulk = NULL;
+    bool final = false;
+    int rc = cs_talk_receive(&me->talk, "M3", &head, CS_ANSWER_MS, error);
+
+    if (rc == CS_OK)
+        rc = cs_talk_receive_chunk(&me->talk, "M3 chunk", &chunk, &final, error);
+    cs_world_tick(&me->world);
+    if (rc == CS_OK)
+        rc = cs_visit_d_m3(me->visit, &me->world.env, cs_view_buf(&head), cs_view_buf(&chunk),
+            final, &plain, &signal, &bulk, error);
+    if (rc == CS_OK) {
+        me->report->consented = cs_visit_d_consent(me->visit).n > 0;
+        me->report->signal_size = signal.size;
+    }
+    if (rc == CS_OK && bulk != NULL)
+        rc = receive_signal(me, bulk, error);
+    cs_bulk_free(&bulk);
+    cs_buf_free(&head);
+    cs_buf_free(&chunk);
+    cs_buf_free(&plain);
+    return rc;
+}
+
+static int consult(station *me, cs_error *error)
+{
+    char text[NOTICE_MAX];
+    int rc = wait_for_device(me, error);
+
+    if (rc == CS_OK)
+        rc = meet(me, error);
+    if (rc == CS_OK)
+        rc = receive_m3(me, error);
+    if (rc != CS_OK)
+        return rc;
+    (void)snprintf(text, sizeof text, "patient %s is here%s", me->report->patient,
+        me->report->consented ? "" : " and gives no consent to records");
+    me->input->notice(me->input->context, text);
+    return CS_OK;
+}
+
+/* -- record, diagnosis, filing -------------------------------------------------------------------
+ */
+
+static bool may_search(const station *me)
+{
+    return me->input->emergency_reason != NULL || me->report->consented;
+}
+
+static int fetch_record(station *me, cs_error *error)
+{
+    const cs_station_input *input = me->input;
+    char text[NOTICE_MAX];
+    int rc;
+
+    if (!input->wants_record || !may_search(me))
+        return CS_OK;
+    rc = cs_finder_open(&me->finder, error);
+    me->report->search_ops = me->finder.search_ops;
+    me->report->session_ops = me->finder.session_ops;
+    if (rc == CS_OK)
+        rc = cs_finder_record(&me->finder, input->record_id, input->record_path, me->home->dir,
+            &me->report->record, error);
+    if (rc != CS_OK)
+        return rc;
+    me->report->has_record = true;
+    (void)snprintf(text, sizeof text, "record of %s, %llu bytes, is in %s",
+        me->report->record.hospital, (unsigned long long)me->report->record.size,
+        me->report->record.path);
+    input->notice(input->context, text);
+    return CS_OK;
+}
+
+static int write_diagnosis(
+    station *me, cs_buf *content, cs_signed_diagnosis *diagnosis, cs_error *error)
+{
+    const cs_station_input *input = me->input;
+    cs_op_counts before = cs_ops_of_thread();
+    int rc = input->diagnose(input->context, me->report, content, error);
+
+    if (rc == CS_OK && content->n == 0)
+        rc = CS_FAIL(error, CS_E_USAGE, "the diagnosis is empty: nothing was sent or filed");
+    if (rc == CS_OK && content->n > CS_DIAGNOSIS_MAX)
+        rc = CS_FAIL(error, CS_E_TOO_LARGE, "the diagnosis has %zu bytes; at most %d go through",
+            content->n, CS_DIAGNOSIS_MAX);
+    cs_world_tick(&me->world);
+    if (rc == CS_OK)
+        rc = cs_diagnosis_sign(diagnosis, &me->actor->party, &me->world.env, me->report->patient,
+            input->department, input->media_type, cs_view_buf(content), error);
+    if (rc == CS_OK)
+        rc = cs_hash(me->report->diagnosis_hash, cs_view_buf(content), error);
+    me->report->diagnosis_size = content->n;
+    me->report->diagnosis_ops = cs_ops_between(before, cs_ops_of_thread());
+    return rc;
+}
+
+static int deliver(
+    station *me, const cs_signed_diagnosis *diagnosis, cs_view content, cs_error *error)
+{
+    cs_content rest = {content};
+    cs_buf head = {0};
+    cs_buf chunk = {0};
+    cs_buf done = {0};
+    cs_bulk *bulk = NULL;
+    bool final = false;
+    int rc =
+        cs_visit_d_m4(me->visit, &me->world.env, diagnosis, &head, &chunk, &final, &bulk, error);
+
+    if (rc == CS_OK)
+        rc = cs_talk_send(&me->talk, "M4", cs_view_buf(&head), error);
+    if (rc == CS_OK)
+        rc = cs_talk_send_chunk(&me->talk, "M4 chunk", cs_view_buf(&chunk), final, error);
+    if (rc == CS_OK)
+        rc = cs_talk_send_bulk(&me->talk, "M4 chunk", bulk, cs_content_from_memory, &rest, error);
+    if (rc == CS_OK)
+        rc = cs_talk_receive(&me->talk, "the receipt", &done, CS_ANSWER_MS, error);
+    if (rc == CS_OK && !cs_view_equal(cs_view_buf(&done), cs_view_str(CS_DONE)))
+        rc = CS_FAIL(error, CS_E_PEER, "the device gave no receipt for the diagnosis");
+    me->report->delivered = rc == CS_OK;
+    cs_bulk_free(&bulk);
+    cs_buf_free(&head);
+    cs_buf_free(&chunk);
+    cs_buf_free(&done);
+    return rc;
+}
+
+/* What the hospital did not take is kept where the doctor finds it. */
+static int keep_unfiled(station *me, cs_view content, cs_error *error)
+{
+    char name[64];
+    cs_error failed;
+
+    (void)snprintf(name, sizeof name, "unfiled-%lld", (long long)me->world.env.now);
+    if (cs_home_write(me->home, name, content, &failed) != CS_OK)
+        return cs_error_context(
+            error, "the diagnosis is NOT filed and NOT kept (%.100s)", failed.message);
+    return cs_error_context(
+        error, "the diagnosis is not filed, it is kept in %.200s/%s", me->home->dir, name);
+}
+
+/* A hospital can only be asked by right of a consent, or of an emergency; and if none has records,
+ * there is none to file with. */
+static int file_diagnosis(
+    station *me, const cs_signed_diagnosis *diagnosis, cs_view content, cs_error *error)
+{
+    const cs_station_input *input = me->input;
+    cs_op_counts before = cs_ops_of_thread();
+    int rc;
+
+    if (!may_search(me)) {
+        input->notice(input->context, "without a consent the diagnosis is not filed");
+        return CS_OK;
+    }
+    rc = cs_finder_file(&me->finder, diagnosis, content, me->report->filed_id, error);
+    me->report->filing_ops = cs_ops_between(before, cs_ops_of_thread());
+    me->report->filed = rc == CS_OK;
+    return rc == CS_OK ? CS_OK : keep_unfiled(me, content, error);
+}
+
+/* Both are tried, whatever came of the other; the first failure is told. */
+static int send_and_file(station *me, cs_error *error)
+{
+    cs_signed_diagnosis diagnosis;
+    cs_buf content = {0};
+    cs_error later;
+    int filed;
+    int rc = write_diagnosis(me, &content, &diagnosis, error);
+
+    if (rc != CS_OK)
+        goto out;
+    if (me->visit != NULL)
+        rc = deliver(me, &diagnosis, cs_view_buf(&content), error);
+    if (rc == CS_OK) {
+        rc = file_diagnosis(me, &diagnosis, cs_view_buf(&content), error);
+        goto out;
+    }
+    filed = file_diagnosis(me, &diagnosis, cs_view_buf(&content), &later);
+    rc = cs_error_context(error, "the diagnosis did not reach the device (it is %sfiled)",
+        filed == CS_OK && me->report->filed ? "" : "NOT ");
+out:
+    cs_buf_free(&content);
+    return rc;
+}
+
+static void set_finder(station *me)
+{
+    const cs_station_input *input = me->input;
+
+    me->finder = (cs_finder){.actor = me->actor,
+        .world = &me->world,
+        .log = me->log,
+        .cloud_url = input->cloud_url,
+        .id_p = me->report->patient,
+        .department = input->department,
+        .hospital_id = input->hospital,
+        .reason = input->emergency_reason,
+        .progress_fd = input->progress_fd};
+    if (me->visit != NULL)
+        me->finder.consent = cs_visit_d_consent(me->visit);
+}
+
+static int serve(station *me, cs_error *error)
+{
+    int rc = prepare(me, error);
+
+    if (rc == CS_OK && me->input->emergency_reason == NULL)
+        rc = consult(me, error);
+    else if (rc == CS_OK)
+        (void)snprintf(
+            me->report->patient, sizeof me->report->patient, "%s", me->input->emergency_patient);
+    if (rc != CS_OK)
+        return rc;
+    set_finder(me);
+    rc = fetch_record(me, error);
+    return rc == CS_OK ? send_and_file(me, error) : rc;
+}
+
+int cs_station_visit(cs_station_report *out, cs_home *home, cs_actor *actor, cs_wire_log *log,
+    const cs_station_input *input, cs_error *error)
+{
+    station me = {.home = home,
+        .actor = actor,
+        .log = log,
+        .talk = {.me = "doctor", .other = "patient"},
+        .input = input,
+        .report = out};
+    cs_op_counts before = cs_ops_of_thread();
+    int rc;
+
+    *out = (cs_station_report){0};
+    rc = serve(&me, error);
+    if (rc != CS_OK)
+        cs_talk_refuse(&me.talk, rc);
+    out->ops = cs_ops_between(out->filing_ops, cs_ops_between(before, cs_ops_of_thread()));
+    cs_finder_close(&me.finder);
+    cs_visit_d_free(&me.visit);
+    cs_link_free(&me.talk.link);
+    cs_world_close(&me.world);
+    cs_store_close(&me.store);
+    return rc;
+}

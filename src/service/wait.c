@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/wait.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+int64_t cs_monotonic_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t cs_deadline_in(int timeout_ms)
+{
+    return timeout_ms < 0 ? CS_NO_DEADLINE : cs_monotonic_ms() + timeout_ms;
+}
+
+static int poll_timeout(int64_t deadline)
+{
+    int64_t left;
+
+    if (deadline == CS_NO_DEADLINE)
+        return -1;
+    left = deadline - cs_monotonic_ms();
+    if (left < 0)
+        return 0;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+int cs_wait_fd(int fd, short events, int64_t deadline, int cancel_fd, cs_error *error)
+{
+    struct pollfd fds[2] = {{fd, events, 0}, {cancel_fd, POLLIN, 0}};
+
+    for (;;) {
+        int n = poll(fds, 2, poll_timeout(deadline));
+
+        if (n < 0 && errno != EINTR)
+            return CS_FAIL(error, CS_E_INTERNAL, "poll: %s", strerror(errno));
+        if (n > 0 && fds[1].revents != 0)
+            return CS_FAIL(error, CS_E_CANCELLED, "called off");
+        if (n > 0)
+            return CS_OK;
+        if (n == 0 && cs_monotonic_ms() >= deadline)
+            return CS_FAIL(error, CS_E_TIMEOUT, "nothing came in time");
+    }
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include "soft_token.h"
+
+#include "service/audit_fhir.h"
+#include "service/audit_log.h"
+
+#include <ftw.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#define ENTRIES 7
+#define NOW 1700000000000LL
+
+typedef struct fixture {
+    char dir[64];
+    char path[128];
+    cs_token *token;
+    cs_key *sign;
+    cs_key *storage;
+    cs_store *store;
+    cs_audit *audit;
+} fixture;
+
+static void append(const fixture *me, const char *action, int outcome)
+{
+    const cs_audit_entry entry = {
+        .time = NOW,
+        .action = cs_view_str(action),
+        .outcome = cs_view_str(cs_code_name(outcome)),
+        .who = cs_view_str("D-Who"),
+        .role = cs_view_str("doctor"),
+        .patient = cs_view_str("P-Whom"),
+        .detail = cs_view_str("cardiology"),
+        .evidence = cs_view_str("evidence"),
+    };
+
+    assert_ok(cs_audit_append(me->audit, me->store, &entry, error));
+}
+
+/* Seven entries, a seal after the fifth. */
+static int set_up(void **state)
+{
+    fixture *me = calloc(1, sizeof *me);
+
+    assert_non_null(me);
+    strcpy(me->dir, "/tmp/chartseal-audit.XXXXXX");
+    assert_non_null(mkdtemp(me->dir));
+    (void)snprintf(me->path, sizeof me->path, "%s/a.db", me->dir);
+    me->token = cs_soft_token_new();
+    assert_non_null(me->token);
+    assert_ok(cs_key_generate(&me->sign, me->token, "sign", CS_USE_SIGN, CS_SUITE_ED25519, error));
+    assert_ok(
+        cs_key_generate(&me->storage, me->token, "storage", CS_USE_PRF, CS_SUITE_ED25519, error));
+    assert_ok(cs_store_open(&me->store, me->path, error));
+    assert_ok(cs_audit_new(&me->audit, me->storage, error));
+    for (int i = 1; i <= ENTRIES; i++) {
+        append(me, i == 2 ? "search" : "read", i == 3 ? CS_E_CONSENT : CS_OK);
+        if (i == 5)
+            assert_ok(cs_audit_seal_when_due(me->audit, me->store, me->sign, NOW, true, error));
+    }
+    *state = me;
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+    (void)about;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static int tear_down(void **state)
+{
+    fixture *me = *state;
+
+    cs_audit_free(&me->audit);
+    cs_store_close(&me->store);
+    cs_key_close(&me->sign);
+    cs_key_close(&me->storage);
+    cs_token_close(&me->token);
+    assert_int_equal(nftw(me->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    free(me);
+    return 0;
+}
+
+static cs_view puk(const fixture *me)
+{
+    const cs_key_info *info = cs_key_describe(me->sign);
+
+    return (cs_view){info->public_key, info->public_key_size};
+}
+
+static void alter(const fixture *me, const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(me->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_true(sqlite3_changes(db) > 0);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void test_whole(void **state)
+{
+    const fixture *me = *state;
+    cs_audit_report report;
+
+    assert_ok(cs_audit_verify(&report, me->store, puk(me), error));
+    assert_int_equal(report.entries, ENTRIES);
+    assert_int_equal(report.seals, 1);
+    assert_int_equal(report.sealed, 5);
+    assert_int_equal(report.first_bad, 0);
+}
+
+static void assert_bad(const fixture *me, uint64_t number)
+{
+    cs_audit_report report;
+
+    assert_fails(CS_E_CORRUPT, cs_audit_verify(&report, me->store, puk(me), error));
+    assert_int_equal(report.first_bad, number);
+}
+
+static void test_changed(void **state)
+{
+    alter(*state, "UPDATE audit SET sealed = zeroblob(length(sealed)) WHERE number = 4");
+    assert_bad(*state, 4);
+}
+
+static void test_changed_time(void **state)
+{
+    alter(*state, "UPDATE audit SET time = time + 1 WHERE number = 6");
+    assert_bad(*state, 6);
+}
+
+static void test_dropped(void **state)
+{
+    alter(*state, "DELETE FROM audit WHERE number = 3");
+    assert_bad(*state, 3);
+}
+
+static void test_dropped_and_renumbered(void **state)
+{
+    alter(*state, "DELETE FROM audit WHERE number = 3");
+    alter(*state, "UPDATE audit SET number = number - 1 WHERE number > 3");
+    assert_bad(*state, 3);
+}
+
+static void test_first_dropped(void **state)
+{
+    alter(*state, "DELETE FROM audit WHERE number = 1");
+    assert_bad(*state, 1);
+}
+
+static void test_reordered(void **state)
+{
+    alter(*state, "UPDATE audit SET number = 99 WHERE number = 2");
+    alter(*state, "UPDATE audit SET number = 2 WHERE number = 3");
+    alter(*state, "UPDATE audit SET number = 3 WHERE number = 99");
+    assert_bad(*state, 2);
+}
+
+/* A chain that was mended throughout is betrayed by the seal, which only the token can make. */
+static void test_mended_chain(void **state)
+{
+    fixture *me = *state;
+    char other[320];
+    cs_audit_report report;
+    cs_store *store = NULL;
+
+    (void)snprintf(other, sizeof other, "%s/b.db", me->dir);
+    assert_ok(cs_store_open(&store, other, error));
+    for (int i = 0; i < ENTRIES; i++) {
+        const cs_audit_entry entry = {.time = NOW,
+            .action = cs_view_str("read"),
+            .outcome = cs_view_str("ok"),
+            .detail = cs_view_str("nothing to see here")};
+
+        assert_ok(cs_audit_append(me->audit, store, &entry, error));
+    }
+    assert_ok(cs_audit_verify(&report, store, puk(me), error));
+    cs_store_close(&store);
+    (void)snprintf(other, sizeof other,
+        "ATTACH '%s/b.db' AS b;"
+        "DELETE FROM audit; INSERT INTO audit SELECT * FROM b.audit",
+        me->dir);
+    alter(me, other);
+    assert_ok(cs_audit_verify(&report, me->store, puk(me), error));
+    assert_int_equal(report.seals, 0); /* without the seal it shows as unsealed … */
+    alter(me, "UPDATE audit SET signature = randomblob(64) WHERE number = 5");
+    assert_bad(me, 5); /* … and with one that is made up, as forged */
+}
+
+static void test_foreign_seal(void **state)
+{
+    fixture *me = *state;
+    cs_audit_report report;
+    cs_key *other = NULL;
+    const cs_key_info *info;
+
+    assert_ok(cs_key_generate(&other, me->token, "other", CS_USE_SIGN, CS_SUITE_ED25519, error));
+    info = cs_key_describe(other);
+    assert_fails(CS_E_CORRUPT, cs_audit_verify(&report, me->store,
+                                   (cs_view){info->public_key, info->public_key_size}, error));
+    assert_int_equal(report.first_bad, 5);
+    cs_key_close(&other);
+}
+
+static void test_when_a_seal_is_due(void **state)
+{
+    fixture *me = *state;
+    cs_op_counts before = cs_ops_of_thread();
+    uint64_t number;
+    uint64_t sealed;
+    uint8_t hash[CS_HASH_SIZE];
+
+    assert_ok(cs_audit_seal_when_due(me->audit, me->store, me->sign, NOW + 1000, false, error));
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 0);
+    assert_ok(cs_audit_seal_when_due(
+        me->audit, me->store, me->sign, NOW + CS_AUDIT_SEAL_MS, false, error));
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 1);
+    assert_ok(cs_store_audit_head(me->store, &number, hash, &sealed, error));
+    assert_int_equal(sealed, ENTRIES);
+    /* nothing new: nothing to sign, however late it gets */
+    assert_ok(cs_audit_seal_when_due(
+        me->audit, me->store, me->sign, NOW + 9 * CS_AUDIT_SEAL_MS, true, error));
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 1);
+    for (unsigned i = 0; i < CS_AUDIT_SEAL_ENTRIES; i++)
+        append(me, "read", CS_OK);
+    assert_ok(cs_audit_seal_when_due(
+        me->audit, me->store, me->sign, NOW + 9 * CS_AUDIT_SEAL_MS + 1, false, error));
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 2);
+}
+
+static void test_a_token_that_fails(void **state)
+{
+    fixture *me = *state;
+    cs_audit_report report;
+
+    cs_soft_token_fail(me->token, CS_SOFT_SIGN, 1);
+    assert_fails(
+        CS_E_TOKEN, cs_audit_seal_when_due(me->audit, me->store, me->sign, NOW, true, error));
+    assert_ok(cs_audit_seal_when_due(me->audit, me->store, me->sign, NOW, true, error));
+    assert_ok(cs_audit_verify(&report, me->store, puk(me), error));
+    assert_int_equal(report.sealed, ENTRIES);
+}
+
+static json_t *export_json(const fixture *me)
+{
+    char *text = NULL;
+    size_t size = 0;
+    uint64_t count = 0;
+    FILE *out = open_memstream(&text, &size);
+    json_t *bundle;
+
+    assert_non_null(out);
+    assert_ok(cs_audit_export(out, me->store, me->storage, "H-Observer", &count, error));
+    assert_int_equal(fclose(out), 0);
+    bundle = json_loadb(text, size, 0, NULL);
+    free(text);
+    assert_non_null(bundle);
+    assert_int_equal(count, json_array_size(json_object_get(bundle, "entry")));
+    return bundle;
+}
+
+/* Entries of two starts, each with its epoch. */
+static void test_export(void **state)
+{
+    fixture *me = *state;
+    cs_op_counts before;
+    json_t *bundle;
+    const json_t *event;
+    const char *text;
+
+    cs_audit_free(&me->audit);
+    assert_ok(cs_audit_new(&me->audit, me->storage, error));
+    append(me, "revoke", CS_OK);
+    before = cs_ops_of_thread();
+    bundle = export_json(me);
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).prf, 2);
+    assert_string_equal(json_string_value(json_object_get(bundle, "resourceType")), "Bundle");
+    assert_int_equal(json_array_size(json_object_get(bundle, "entry")), ENTRIES + 1);
+    event = json_object_get(json_array_get(json_object_get(bundle, "entry"), 2), "resource");
+    assert_string_equal(json_string_value(json_object_get(event, "outcome")), "4");
+    assert_string_equal(json_string_value(json_object_get(event, "outcomeDesc")), "consent");
+    assert_string_equal(
+        json_string_value(json_object_get(event, "recorded")), "2023-11-14T22:13:20.000Z");
+    text = json_string_value(json_object_get(
+        json_object_get(json_object_get(json_array_get(json_object_get(event, "agent"), 0), "who"),
+            "identifier"),
+        "value"));
+    assert_string_equal(text, "D-Who");
+    json_decref(bundle);
+}
+
+static void test_export_of_a_damaged_entry(void **state)
+{
+    fixture *me = *state;
+    uint64_t count;
+    FILE *out = fopen("/dev/null", "w");
+
+    assert_non_null(out);
+    alter(me, "UPDATE audit SET sealed = zeroblob(length(sealed)) WHERE number = 4");
+    assert_fails(
+        CS_E_DECRYPT, cs_audit_export(out, me->store, me->storage, "H-Observer", &count, error));
+    assert_int_equal(count, 3);
+    assert_int_equal(fclose(out), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_changed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_changed_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dropped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dropped_and_renumbered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_first_dropped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reordered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_mended_chain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_foreign_seal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_when_a_seal_is_due, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_token_that_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_export, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_export_of_a_damaged_entry, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
