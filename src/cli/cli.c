@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include "cli/output.h"
+
+#include <chartseal/secret.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const cs_group *const groups[] = {&cs_authority_group, &cs_cloud_group, &cs_hospital_group,
+    &cs_doctor_group, &cs_patient_group, &cs_token_group, &cs_audit_group, &cs_demo_group};
+static const size_t group_count = sizeof groups / sizeof groups[0];
+
+#define CALL_MAX 64 /* "GROUP VERB" */
+
+static void print_groups(FILE *out)
+{
+    fputs("usage: chartseal GROUP VERB [options]\n\n", out);
+    for (size_t i = 0; i < group_count; i++)
+        fprintf(out, "  %-10s %s\n", groups[i]->name, groups[i]->summary);
+    fputs(
+        "\n`chartseal GROUP --help` shows the verbs of a group, `chartseal GROUP VERB --help` the\n"
+        "options of a verb. `chartseal --version` says which version this is.\n",
+        out);
+}
+
+static void print_verbs(FILE *out, const cs_group *group)
+{
+    fprintf(out, "usage: chartseal %s VERB [options]\n\n%s\n\n", group->name, group->summary);
+    for (const cs_verb *verb = group->verbs; verb->run != NULL; verb++)
+        fprintf(out, "  %-10s %s\n", verb->name, verb->summary);
+}
+
+static void print_verb(const cs_verb *verb, const char *call)
+{
+    printf("usage: chartseal %s", call);
+    cs_options_print(verb->options, call);
+    printf("\n%s\n\nexample:\n  chartseal %s %s\n", verb->summary, call, verb->example);
+}
+
+static const cs_group *find_group(const char *name)
+{
+    for (size_t i = 0; i < group_count; i++) {
+        if (strcmp(groups[i]->name, name) == 0)
+            return groups[i];
+    }
+    return NULL;
+}
+
+static const cs_verb *find_verb(const cs_group *group, const char *name)
+{
+    for (const cs_verb *verb = group->verbs; verb->run != NULL; verb++) {
+        if (strcmp(verb->name, name) == 0)
+            return verb;
+    }
+    return NULL;
+}
+
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+static int run_verb(
+    const cs_group *group, const cs_verb *verb, int argc, char **argv, cs_error *error)
+{
+    cs_arguments arguments;
+    char call[CALL_MAX];
+    bool help = false;
+    int rc;
+
+    (void)snprintf(
+        call, sizeof call, "%s%s%s", group->name, verb->name[0] == '\0' ? "" : " ", verb->name);
+    rc = cs_options_parse(&arguments, verb->options, call, argc, argv, &help, error);
+    if (rc != CS_OK)
+        return rc;
+    if (help) {
+        print_verb(verb, call);
+        return CS_OK;
+    }
+    return verb->run(&arguments, error);
+}
+
+static int run_group(const cs_group *group, int argc, char **argv, cs_error *error)
+{
+    const cs_verb *verb = find_verb(group, "");
+
+    if (verb != NULL)
+        return run_verb(group, verb, argc, argv, error);
+    if (argc < 1) {
+        print_verbs(stderr, group);
+        return CS_FAIL(error, CS_E_USAGE, "%s needs a verb; see above", group->name);
+    }
+    if (asks_for_help(argv[0])) {
+        print_verbs(stdout, group);
+        return CS_OK;
+    }
+    verb = find_verb(group, argv[0]);
+    if (verb == NULL) {
+        print_verbs(stderr, group);
+        return CS_FAIL(error, CS_E_USAGE, "%s has no verb '%s'; see above", group->name, argv[0]);
+    }
+    return run_verb(group, verb, argc - 1, argv + 1, error);
+}
+
+static int run(int argc, char **argv, cs_error *error)
+{
+    const cs_group *group;
+
+    if (argc < 2) {
+        print_groups(stderr);
+        return CS_FAIL(error, CS_E_USAGE, "say what to do; see above");
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        cs_say("chartseal %s", CHARTSEAL_VERSION);
+        return CS_OK;
+    }
+    if (asks_for_help(argv[1])) {
+        print_groups(stdout);
+        return CS_OK;
+    }
+    group = find_group(argv[1]);
+    if (group == NULL) {
+        print_groups(stderr);
+        return CS_FAIL(error, CS_E_USAGE, "there is no '%s'; see above", argv[1]);
+    }
+    return run_group(group, argc - 2, argv + 2, error);
+}
+
+/* Asked of the words themselves, so that also a wrong command answers a machine in its language. */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    }
+    return false;
+}
+
+int cs_cli_main(int argc, char **argv)
+{
+    cs_error error = {0};
+    int rc = cs_harden_process(&error);
+
+    if (rc == CS_OK && signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        rc = CS_FAIL(&error, CS_E_INTERNAL, "SIGPIPE cannot be ignored");
+    if (rc == CS_OK)
+        rc = run(argc, argv, &error);
+    cs_token_shutdown();
+    return cs_report(rc, &error, wants_json(argc, argv));
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+#include "cli/home_options.h"
+#include "cli/output.h"
+#include "service/audit_fhir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int open_log(
+    cs_home **home, cs_store **store, const cs_arguments *arguments, cs_error *error)
+{
+    char path[CS_PATH_MAX];
+    int rc = cs_home_open_any(home, cs_arg(arguments, "dir"), error);
+
+    if (rc == CS_OK && (*home)->kind != CS_HOME_CLOUD && (*home)->kind != CS_HOME_HOSPITAL)
+        rc = CS_FAIL(error, CS_E_USAGE, "a %s keeps no audit log; name a cloud's or a hospital's",
+            cs_home_kind_name((*home)->kind));
+    if (rc == CS_OK) {
+        cs_home_path(*home, "chartseal.db", path);
+        rc = cs_store_open(store, path, error);
+    }
+    return rc;
+}
+
+/* PUK sign of whose log it is: from cloud.cbor, or from the hospital's credential. No token. */
+static int owner_key(uint8_t puk[CS_PUK_SIZE], const cs_home *home, cs_error *error)
+{
+    cs_buf bytes = {0};
+    cs_cloud cloud;
+    int rc = cs_home_read(home, "cloud.cbor", CS_MESSAGE_MAX, &bytes, error);
+
+    if (rc == CS_OK)
+        rc = cs_cloud_parse(&cloud, cs_view_buf(&bytes), error);
+    if (rc == CS_OK && home->kind == CS_HOME_CLOUD) {
+        memcpy(puk, cloud.puk_sign, CS_PUK_SIZE);
+    } else if (rc == CS_OK) {
+        cs_credential own;
+
+        cs_buf_clear(&bytes);
+        rc = cs_home_read(home, "credential.cbor", CS_CREDENTIAL_MAX, &bytes, error);
+        if (rc == CS_OK)
+            rc = cs_credential_parse(&own, &cloud, cs_view_buf(&bytes), error);
+        if (rc == CS_OK)
+            memcpy(puk, own.puk_sign, CS_PUK_SIZE);
+    }
+    cs_buf_free(&bytes);
+    return rc;
+}
+
+static int print_report(
+    const cs_audit_report *report, const cs_arguments *arguments, cs_error *error)
+{
+    unsigned long long open = report->entries - report->sealed;
+
+    if (cs_arg_flag(arguments, "json"))
+        return cs_print_json(
+            json_pack("{s:b, s:I, s:I, s:I}", "ok", 1, "entries", (json_int_t)report->entries,
+                "seals", (json_int_t)report->seals, "sealed", (json_int_t)report->sealed),
+            error);
+    cs_say("%llu entries, each follows the one before it; %llu seals are good",
+        (unsigned long long)report->entries, (unsigned long long)report->seals);
+    if (open > 0)
+        cs_say("the last %llu have no seal yet", open);
+    return CS_OK;
+}
+
+static int run_verify(const cs_arguments *arguments, cs_error *error)
+{
+    cs_home *home = NULL;
+    cs_store *store = NULL;
+    cs_audit_report report;
+    uint8_t puk[CS_PUK_SIZE];
+    int rc = open_log(&home, &store, arguments, error);
+
+    if (rc == CS_OK)
+        rc = owner_key(puk, home, error);
+    if (rc == CS_OK)
+        rc = cs_audit_verify(&report, store, CS_VIEW_ARRAY(puk), error);
+    if (rc == CS_OK)
+        rc = print_report(&report, arguments, error);
+    cs_store_close(&store);
+    cs_home_free(&home);
+    return rc;
+}
+
+/* The file is new, or the export does not begin: it holds identities, and is for its owner alone.
+ */
+static int open_output(FILE **out, const char *path, cs_error *error)
+{
+    int fd;
+
+    *out = stdout;
+    if (path == NULL)
+        return CS_OK;
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return CS_FAIL(error, errno == EEXIST ? CS_E_EXISTS : CS_E_STORAGE,
+            "%s cannot be made: %s; name another --out", path, strerror(errno));
+    *out = fdopen(fd, "w");
+    if (*out == NULL) {
+        (void)close(fd);
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for %s", path);
+    }
+    return CS_OK;
+}
+
+static int run_export(const cs_arguments *arguments, cs_error *error)
+{
+    const char *path = cs_arg(arguments, "out");
+    cs_home *home = NULL;
+    cs_store *store = NULL;
+    cs_actor *actor = NULL;
+    FILE *out = NULL;
+    uint64_t count = 0;
+    int rc = open_log(&home, &store, arguments, error);
+
+    if (rc == CS_OK)
+        rc = cs_actor_open(&actor, home, true, error);
+    if (rc == CS_OK)
+        rc = open_output(&out, path, error);
+    if (rc == CS_OK)
+        rc = cs_audit_export(out, store, actor->storage, home->id, &count, error);
+    if (path != NULL && out != NULL) {
+        if (fclose(out) != 0 && rc == CS_OK)
+            rc = CS_FAIL(error, CS_E_DISK_FULL, "%s cannot be written: %s", path, strerror(errno));
+        if (rc != CS_OK)
+            (void)unlink(path);
+        else
+            cs_say("%llu entries in %s", (unsigned long long)count, path);
+    }
+    cs_actor_free(&actor);
+    cs_store_close(&store);
+    cs_home_free(&home);
+    return rc;
+}
+
+static const cs_option verify_options[] = {CS_DIR_OPTION, CS_JSON_OPTION, CS_OPTIONS_END};
+
+static const cs_option export_options[] = {
+    CS_DIR_OPTION,
+    {"out", "FILE", false, "a new file (mode 0600); else standard output"},
+    CS_OPTIONS_END,
+};
+
+static const cs_verb verbs[] = {
+    {"verify", "recompute the chain of the log and check its seals; needs no token", verify_options,
+        "--dir cloud", run_verify},
+    {"export", "the log as a FHIR R4 Bundle of AuditEvent; it names people", export_options,
+        "--dir cloud --out audit.json", run_export},
+    {0},
+};
+
+const cs_group cs_audit_group = {"audit", "the audit log of a cloud or a hospital", verbs};

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+#include "cli/home_options.h"
+#include "cli/output.h"
+#include "cli/serve_options.h"
+#include "service/cloud_admin.h"
+#include "service/cloud_service.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PEM_FILE_MAX (2 * (size_t)CS_CRL_MAX)
+#define LISTEN_DEFAULT "127.0.0.1:8440"
+
+/* -- init ----------------------------------------------------------------------------------------
+ */
+
+/* Doctors' and hospitals' certificates are checked against these. */
+static int read_authorities(
+    cs_buf *authorities, cs_buf *crl, const cs_arguments *arguments, cs_error *error)
+{
+    const char *crl_file = cs_arg(arguments, "crl");
+    cs_trust *trust = NULL;
+    int rc = cs_file_read(authorities, cs_arg(arguments, "authority"), PEM_FILE_MAX, error);
+
+    if (rc == CS_OK && crl_file != NULL)
+        rc = cs_file_read(crl, crl_file, PEM_FILE_MAX, error);
+    if (rc == CS_OK)
+        rc = cs_trust_new(&trust, cs_view_buf(authorities), cs_view_buf(crl), error);
+    cs_trust_free(&trust);
+    return rc;
+}
+
+static int make_config(json_t **config, const cs_arguments *arguments, cs_error *error)
+{
+    int64_t days;
+    int rc = cs_token_config(config, arguments, error);
+
+    if (rc == CS_OK)
+        rc = cs_listen_config(*config, arguments, LISTEN_DEFAULT, error);
+    if (rc == CS_OK)
+        rc = cs_arg_number(&days, arguments, "credential-days", CS_CREDENTIAL_DAYS, 1, 3650, error);
+    if (rc == CS_OK &&
+        json_object_set_new(*config, "credential_days", json_sprintf("%lld", (long long)days)) != 0)
+        rc = CS_FAIL(error, CS_E_MEMORY, "no memory for config.json");
+    return rc;
+}
+
+/* What is in the home beyond config.json. */
+static int found(cs_home *home, cs_view authorities, cs_view crl, cs_error *error)
+{
+    cs_actor *actor = NULL;
+    int rc = cs_home_write(home, "authorities.pem", authorities, error);
+
+    if (rc == CS_OK && crl.n > 0)
+        rc = cs_home_write(home, "crl.pem", crl, error);
+    if (rc == CS_OK)
+        rc = cs_actor_open(&actor, home, false, error);
+    if (rc == CS_OK)
+        rc = cs_cloud_found(home, actor, error);
+    cs_actor_free(&actor);
+    return rc;
+}
+
+static int print_cloud(const cs_home *home, const cs_arguments *arguments, cs_error *error)
+{
+    char fingerprint[2 * CS_HASH_SIZE + 1];
+    uint8_t hash[CS_HASH_SIZE];
+    cs_buf parameters = {0};
+    int rc = cs_home_read(home, "cloud.cbor", CS_MESSAGE_MAX, &parameters, error);
+
+    if (rc == CS_OK)
+        rc = cs_hash(hash, cs_view_buf(&parameters), error);
+    cs_buf_free(&parameters);
+    if (rc != CS_OK)
+        return rc;
+    cs_hex(CS_VIEW_ARRAY(hash), fingerprint);
+    if (cs_arg_flag(arguments, "json"))
+        return cs_print_json(json_pack("{s:b, s:s, s:s, s:s, s:s+, s:s, s:O}", "ok", 1, "role",
+                                 "cloud", "id", home->id, "suite", cs_suite_name(home->suite),
+                                 "parameters", home->dir, "/cloud.cbor", "fingerprint", fingerprint,
+                                 "keys", json_object_get(home->config, "keys")),
+            error);
+    cs_say("made %s, and the keys in the token", home->dir);
+    cs_say("hand out %s/cloud.cbor; its fingerprint, to be told another way, is", home->dir);
+    cs_say("  %s", fingerprint);
+    return CS_OK;
+}
+
+static int run_init(const cs_arguments *arguments, cs_error *error)
+{
+    cs_home *home = NULL;
+    cs_token *token = NULL;
+    json_t *config = NULL;
+    cs_buf authorities = {0};
+    cs_buf crl = {0};
+    cs_suite suite;
+    int rc = cs_suite_from_name(&suite, cs_arg_or(arguments, "suite", "ed25519"), error);
+
+    if (rc == CS_OK)
+        rc = read_authorities(&authorities, &crl, arguments, error);
+    if (rc == CS_OK)
+        rc = make_config(&config, arguments, error);
+    if (rc == CS_OK)
+        rc = cs_home_init(&home, &token, cs_arg(arguments, "dir"), CS_HOME_CLOUD,
+            cs_arg(arguments, "id"), suite, config, error);
+    cs_token_close(&token);
+    if (rc == CS_OK) {
+        rc = found(home, cs_view_buf(&authorities), cs_view_buf(&crl), error);
+        if (rc != CS_OK)
+            cs_home_undo(home);
+    }
+    if (rc == CS_OK)
+        rc = print_cloud(home, arguments, error);
+    cs_home_free(&home);
+    json_decref(config);
+    cs_buf_free(&authorities);
+    cs_buf_free(&crl);
+    return rc;
+}
+
+/* -- enrol, revoke, status -----------------------------------------------------------------------
+ */
+
+typedef struct opened_cloud {
+    cs_home *home;
+    cs_server *server;
+    cs_worker *worker;
+} opened_cloud;
+
+static int open_cloud(opened_cloud *out, const cs_arguments *arguments, cs_error *error)
+{
+    int rc;
+
+    *out = (opened_cloud){0};
+    rc = cs_home_open(&out->home, cs_arg(arguments, "dir"), CS_HOME_CLOUD, error);
+    if (rc == CS_OK)
+        rc = cs_server_open(&out->server, out->home, error);
+    if (rc == CS_OK)
+        rc = cs_worker_open(&out->worker, out->server, error);
+    return rc;
+}
+
+static void close_cloud(opened_cloud *cloud)
+{
+    cs_worker_close(&cloud->worker);
+    cs_server_close(&cloud->server);
+    cs_home_free(&cloud->home);
+}
+
+static int check_id(const char *id, cs_error *error)
+{
+    if (id[0] == '\0' || strlen(id) > CS_ID_MAX)
+        return CS_FAIL(error, CS_E_USAGE, "an identity has 1 to %d bytes", CS_ID_MAX);
+    return CS_OK;
+}
+
+static int give_code(
+    const uint8_t code[CS_CODE_SIZE], const cs_arguments *arguments, cs_error *error)
+{
+    const char *file = cs_arg(arguments, "code-file");
+    char text[CS_CODE_TEXT_SIZE];
+    char line[CS_CODE_TEXT_SIZE + 1];
+    int rc = CS_OK;
+
+    cs_code_print(code, text);
+    (void)snprintf(line, sizeof line, "%s\n", text);
+    if (file == NULL)
+        cs_say("%s", text);
+    else
+        rc = cs_file_write(file, cs_view_str(line), 0600, error);
+    cs_wipe(line, sizeof line);
+    cs_wipe(text, sizeof text);
+    return rc;
+}
+
+static int run_enrol(const cs_arguments *arguments, cs_error *error)
+{
+    const char *id = cs_arg(arguments, "id");
+    opened_cloud cloud = {0};
+    uint8_t code[CS_CODE_SIZE];
+    cs_role role;
+    int64_t days;
+    int rc = cs_role_from_name(&role, cs_arg(arguments, "role"), error);
+
+    if (rc == CS_OK && role == CS_ROLE_DOCTOR)
+        rc = CS_FAIL(error, CS_E_USAGE,
+            "a doctor needs no code: the certificate of a trusted authority admits");
+    if (rc == CS_OK)
+        rc = check_id(id, error);
+    if (rc == CS_OK)
+        rc = cs_arg_number(
+            &days, arguments, "days", CS_ENROLMENT_DAYS, 1, CS_ENROLMENT_DAYS_MAX, error);
+    if (rc == CS_OK)
+        rc = open_cloud(&cloud, arguments, error);
+    if (rc == CS_OK)
+        rc = cs_cloud_enrol(cloud.server, cloud.worker, role, id, days, code, error);
+    if (rc == CS_OK)
+        rc = give_code(code, arguments, error);
+    cs_wipe(code, sizeof code);
+    close_cloud(&cloud);
+    return rc;
+}
+
+static int revoke(
+    opened_cloud *cloud, uint64_t *serial, const cs_arguments *arguments, cs_error *error)
+{
+    const char *role_name = cs_arg(arguments, "role");
+    const char *id = cs_arg(arguments, "id");
+    cs_role role;
+    int64_t number;
+    int rc;
+
+    if (cs_arg(arguments, "serial") != NULL) {
+        rc = cs_arg_number(&number, arguments, "serial", 0, 1, (int64_t)CS_SERIAL_MAX, error);
+        *serial = (uint64_t)number;
+        return rc != CS_OK ? rc
+                           : cs_cloud_revoke_serial(cloud->server, cloud->worker, *serial, error);
+    }
+    rc = cs_role_from_name(&role, role_name, error);
+    if (rc == CS_OK)
+        rc = check_id(id, error);
+    if (rc == CS_OK)
+        rc = cs_cloud_revoke_party(cloud->server, cloud->worker, role, id, serial, error);
+    return rc;
+}
+
+static int run_revoke(const cs_arguments *arguments, cs_error *error)
+{
+    bool by_serial = cs_arg(arguments, "serial") != NULL;
+    bool by_party = cs_arg(arguments, "role") != NULL && cs_arg(arguments, "id") != NULL;
+    bool any_party = cs_arg(arguments, "role") != NULL || cs_arg(arguments, "id") != NULL;
+    opened_cloud cloud = {0};
+    uint64_t serial = 0;
+    int rc;
+
+    if (by_serial == by_party || (by_serial && any_party))
+        return CS_FAIL(error, CS_E_USAGE, "give --serial, or both --role and --id");
+    rc = open_cloud(&cloud, arguments, error);
+    if (rc == CS_OK)
+        rc = revoke(&cloud, &serial, arguments, error);
+    if (rc == CS_OK && cs_arg_flag(arguments, "json"))
+        rc = cs_print_json(json_pack("{s:b, s:I}", "ok", 1, "serial", (json_int_t)serial), error);
+    else if (rc == CS_OK)
+        cs_say("revoked credential %llu; a running service hands out the new list in a second",
+            (unsigned long long)serial);
+    close_cloud(&cloud);
+    return rc;
+}
+
+static int run_serve(const cs_arguments *arguments, cs_error *error)
+{
+    return cs_run_serve(arguments, CS_HOME_CLOUD, cs_cloud_serve, error);
+}
+
+static void say_status(const cs_home *home, const json_t *report)
+{
+    const json_t *audit = json_object_get(report, "audit");
+
+    cs_say("cloud %s, suite %s, listens on %s", home->id, cs_suite_name(home->suite),
+        cs_home_text(home, "listen"));
+    cs_say("  credentials %lld, enrolment codes %lld, index rows %lld",
+        (long long)json_integer_value(json_object_get(report, "credential")),
+        (long long)json_integer_value(json_object_get(report, "enrolment")),
+        (long long)json_integer_value(json_object_get(report, "index_row")));
+    cs_say("  audit entries %lld, sealed to %lld",
+        (long long)json_integer_value(json_object_get(audit, "entries")),
+        (long long)json_integer_value(json_object_get(audit, "sealed")));
+}
+
+static int run_status(const cs_arguments *arguments, cs_error *error)
+{
+    static const char *const tables[] = {"credential", "enrolment", "index_row", NULL};
+    cs_home *home = NULL;
+    cs_store *store = NULL;
+    json_t *report = NULL;
+    char path[CS_PATH_MAX];
+    int rc = cs_home_open(&home, cs_arg(arguments, "dir"), CS_HOME_CLOUD, error);
+
+    if (rc == CS_OK) {
+        cs_home_path(home, "chartseal.db", path);
+        rc = cs_store_open(&store, path, error);
+    }
+    if (rc == CS_OK)
+        rc = cs_store_report(&report, store, tables, error);
+    if (rc == CS_OK && cs_arg_flag(arguments, "json")) {
+        if (json_object_set_new(report, "id", json_string(home->id)) != 0 ||
+            json_object_set_new(report, "suite", json_string(cs_suite_name(home->suite))) != 0)
+            rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
+        else
+            rc = cs_print_json(json_incref(report), error);
+    } else if (rc == CS_OK) {
+        say_status(home, report);
+    }
+    json_decref(report);
+    cs_store_close(&store);
+    cs_home_free(&home);
+    return rc;
+}
+
+/* -- the table -----------------------------------------------------------------------------------
+ */
+
+static const cs_option init_options[] = {
+    CS_DIR_OPTION,
+    {"id", "ID", true, "what the cloud is called"},
+    CS_TOKEN_OPTIONS,
+    {"suite", "NAME", false, "ed25519 (PKCS#11 tokens) or p256 (TPM); ed25519"},
+    {"authority", "PEM", true, "the medical authorities to trust"},
+    {"crl", "PEM", false, "their revocation lists"},
+    {"credential-days", "N", false, "how long a credential is good for; 365"},
+    CS_LISTEN_OPTION,
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
+static const cs_option enrol_options[] = {
+    CS_DIR_OPTION,
+    {"role", "ROLE", true, "patient or hospital"},
+    {"id", "ID", true, "whom the code admits"},
+    {"days", "N", false, "how long it is good for; 7"},
+    {"code-file", "FILE", false, "where the code goes (mode 0600); else standard output"},
+    CS_OPTIONS_END,
+};
+
+static const cs_option revoke_options[] = {
+    CS_DIR_OPTION,
+    {"serial", "N", false, "the credential's serial number"},
+    {"role", "ROLE", false, "or whose it is: patient, doctor or hospital"},
+    {"id", "ID", false, "and the identity"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
+static const cs_option serve_options[] = {CS_DIR_OPTION, CS_SERVE_OPTIONS, CS_OPTIONS_END};
+static const cs_option status_options[] = {CS_DIR_OPTION, CS_JSON_OPTION, CS_OPTIONS_END};
+
+static const cs_verb verbs[] = {
+    {"init", "make the cloud's keys in its token, its parameters and its home", init_options,
+        "--dir cloud --id pc.example --token pkcs11:token=cloud --pin-file cloud.pin "
+        "--authority board.pem",
+        run_init},
+    {"enrol", "make a code that admits one patient or hospital, once", enrol_options,
+        "--dir cloud --role patient --id P-1 --code-file p1.code", run_enrol},
+    {"revoke", "revoke a credential, by its serial or by whose it is", revoke_options,
+        "--dir cloud --role doctor --id D-1", run_revoke},
+    {"serve", "answer registrations, publications and searches until told to stop", serve_options,
+        "--dir cloud --listen 0.0.0.0:8440", run_serve},
+    {"status", "what the cloud holds, in numbers", status_options, "--dir cloud", run_status},
+    {0},
+};
+
+const cs_group cs_cloud_group = {
+    "cloud", "the public cloud: key generation centre and index", verbs};

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+#include "cli/demo.h"
+#include "cli/home_options.h"
+#include "service/signals.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ID_RANDOM 6 /* bytes; nobody mistakes it for a real identity */
+
+static void random_id(char *out, size_t size, const char *prefix)
+{
+    uint8_t random[ID_RANDOM];
+    char hex[2 * ID_RANDOM + 1];
+
+    cs_random(random, sizeof random);
+    cs_hex(CS_VIEW_ARRAY(random), hex);
+    (void)snprintf(out, size, "%s%s", prefix, hex);
+}
+
+/* Before anything is made. */
+static int check_files(const demo *me, cs_error *error)
+{
+    const char *const files[] = {me->record, me->signal, me->diagnosis};
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (files[i] != NULL && access(files[i], R_OK) != 0)
+            return CS_FAIL(error, CS_E_NO_FILE, "%s cannot be read: %s", files[i], strerror(errno));
+    }
+    return CS_OK;
+}
+
+static int prepare(demo *me, cs_error *error)
+{
+    cs_suite suite;
+    int rc = cs_suite_from_name(&suite, me->suite, error);
+
+    me->registration = json_object();
+    me->keys = json_array();
+    random_id(me->patient_id, sizeof me->patient_id, "patient-");
+    random_id(me->doctor_id, sizeof me->doctor_id, "dr-");
+    if (rc == CS_OK && (me->registration == NULL || me->keys == NULL))
+        rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
+    if (rc == CS_OK)
+        rc = check_files(me, error);
+    if (rc == CS_OK)
+        rc = cs_stop_fd_open(&me->stop_fd, error);
+    return rc;
+}
+
+/* Everything ends and, without --state, everything goes, however the demo went. */
+static void clean_up(demo *me)
+{
+    demo_stop(&me->hospital);
+    demo_stop(&me->cloud);
+    if (me->reserved >= 0)
+        (void)close(me->reserved);
+    if (me->stop_fd >= 0)
+        (void)close(me->stop_fd);
+    demo_remove_places(me);
+    json_decref(me->registration);
+    json_decref(me->visit);
+    json_decref(me->filing);
+    json_decref(me->keys);
+    json_decref(me->record_report);
+    json_decref(me->signal_report);
+    json_decref(me->diagnosis_report);
+}
+
+static int run_demo(const cs_arguments *arguments, cs_error *error)
+{
+    demo me = {.quiet = cs_arg_flag(arguments, "json"),
+        .stop_fd = -1,
+        .reserved = -1,
+        .record = cs_arg(arguments, "record"),
+        .signal = cs_arg(arguments, "signal"),
+        .diagnosis = cs_arg(arguments, "diagnosis"),
+        .wire_log = cs_arg(arguments, "wire-log"),
+        .suite = cs_arg_or(arguments, "suite", "ed25519"),
+        .cloud = {.fd = -1},
+        .hospital = {.fd = -1}};
+    int64_t started = cs_clock_ms();
+    int rc = prepare(&me, error);
+
+    if (rc == CS_OK)
+        rc = demo_make_places(&me, cs_arg(arguments, "state"), error);
+    if (rc == CS_OK)
+        rc = demo_found(&me, error);
+    if (rc == CS_OK)
+        rc = demo_register(&me, error);
+    if (rc == CS_OK)
+        rc = demo_visit(&me, error);
+    if (rc == CS_OK)
+        rc = demo_audit_keys(&me, error);
+    if (rc == CS_OK)
+        rc = demo_print(&me, (double)(cs_clock_ms() - started) / 1000, error);
+    clean_up(&me);
+    return rc;
+}
+
+static const cs_option demo_options[] = {
+    {"record", "FILE", true, "the patient's record that the hospital has; any file, any size"},
+    {"signal", "FILE", false, "what the patient's device sensed"},
+    {"diagnosis", "FILE", false, "the doctor's diagnosis; otherwise one of the demo's own"},
+    {"state", "DIR", false, "keep everything there; otherwise it is removed at the end"},
+    {"suite", "NAME", false, "ed25519, or p256 where the cloud's token can sign ECSCHNORR"},
+    CS_WIRE_LOG_OPTION,
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
+static const cs_verb verbs[] = {
+    {"", "everybody on this machine, with software tokens: registration, and one whole visit",
+        demo_options, "--record tests/data/patient.json --signal tests/data/ecg-360hz-u16le.bin",
+        run_demo},
+    {0},
+};
+
+const cs_group cs_demo_group = {
+    "demo", "everybody on one machine: registration, and one whole visit", verbs};

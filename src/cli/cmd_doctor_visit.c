@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cmd_doctor_visit.h"
+
+#include "cli/home_options.h"
+#include "cli/output.h"
+#include "service/editor.h"
+#include "service/signals.h"
+#include "service/station.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TIMEOUT_DEFAULT_S 3600
+#define TIMEOUT_MAX_S 86400
+
+/* What the station asks of the person and the command line. */
+typedef struct desk {
+    const cs_arguments *arguments;
+    const cs_home *home;
+    bool quiet; /* --json: people are told nothing */
+} desk;
+
+static void tell(const desk *me, const char *text)
+{
+    char clean[512];
+
+    if (!me->quiet)
+        cs_say("%s", cs_printable(clean, sizeof clean, text));
+}
+
+static int on_listening(void *context, uint16_t port, cs_error *error)
+{
+    const desk *me = context;
+    const char *path = cs_arg(me->arguments, "port-file");
+    char text[64];
+    int rc = CS_OK;
+
+    (void)snprintf(text, sizeof text, "%u\n", (unsigned)port);
+    if (path != NULL)
+        rc = cs_file_write(path, cs_view_str(text), 0644, error);
+    (void)snprintf(text, sizeof text, "waiting for a patient on port %u", (unsigned)port);
+    tell(me, text);
+    return rc;
+}
+
+static void on_notice(void *context, const char *text)
+{
+    tell(context, text);
+}
+
+static int read_standard_input(cs_buf *out, size_t limit, cs_error *error)
+{
+    uint8_t room[4096];
+    int rc = CS_OK;
+
+    while (rc == CS_OK) {
+        ssize_t n = read(STDIN_FILENO, room, sizeof room);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            rc = CS_FAIL(error, CS_E_STORAGE, "standard input: %s", strerror(errno));
+        if (n <= 0)
+            break;
+        rc = cs_buf_append(out, (cs_view){room, (size_t)n}, error);
+        if (rc == CS_OK && out->n > limit)
+            rc = CS_FAIL(error, CS_E_TOO_LARGE, "a diagnosis has at most %zu bytes", limit);
+    }
+    cs_wipe(room, sizeof room);
+    return rc;
+}
+
+static int on_diagnose(void *context, const cs_station_report *so_far, cs_buf *out, cs_error *error)
+{
+    const desk *me = context;
+    const char *from = cs_arg(me->arguments, "diagnosis");
+
+    (void)so_far;
+    if (from == NULL)
+        return cs_editor_compose(out, me->home->dir, CS_DIAGNOSIS_MAX, error);
+    if (strcmp(from, "-") == 0)
+        return read_standard_input(out, CS_DIAGNOSIS_MAX, error);
+    return cs_file_read(out, from, CS_DIAGNOSIS_MAX, error);
+}
+
+/* Whatever can be known to be wrong is said before a patient is there. */
+static int check_diagnosis_source(const cs_arguments *arguments, cs_error *error)
+{
+    const char *from = cs_arg(arguments, "diagnosis");
+
+    if (from == NULL && (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0))
+        return CS_FAIL(error, CS_E_USAGE,
+            "give --diagnosis FILE, or - for standard input: there is no terminal for an editor");
+    if (from != NULL && strcmp(from, "-") != 0 && access(from, R_OK) != 0)
+        return CS_FAIL(
+            error, CS_E_NO_FILE, "the diagnosis %s cannot be read: %s", from, strerror(errno));
+    return CS_OK;
+}
+
+static int set_record(
+    cs_station_input *input, cs_buf *id, const cs_arguments *arguments, cs_error *error)
+{
+    const char *hex = cs_arg(arguments, "record");
+
+    if (hex != NULL && (cs_unhex(id, hex, error) != CS_OK || id->n != CS_RECORD_ID_SIZE))
+        return CS_FAIL(
+            error, CS_E_USAGE, "--record '%s' is not the 32 hex digits of a record id", hex);
+    input->record_id = cs_view_buf(id);
+    input->wants_record = !cs_arg_flag(arguments, "no-record");
+    if (hex != NULL && !input->wants_record)
+        return CS_FAIL(error, CS_E_USAGE, "give --record or --no-record, not both");
+    return CS_OK;
+}
+
+static int set_emergency(cs_station_input *input, const cs_arguments *arguments, cs_error *error)
+{
+    input->emergency_reason = cs_arg(arguments, "emergency");
+    input->emergency_patient = cs_arg(arguments, "patient");
+    if ((input->emergency_reason == NULL) != (input->emergency_patient == NULL))
+        return CS_FAIL(error, CS_E_USAGE,
+            "--emergency REASON and --patient ID go together; without an emergency the patient's "
+            "device says who it is");
+    if (input->emergency_reason != NULL && strlen(input->emergency_reason) > CS_TEXT_MAX)
+        return CS_FAIL(
+            error, CS_E_USAGE, "the reason of an emergency has at most %d bytes", CS_TEXT_MAX);
+    if (input->emergency_patient != NULL && strlen(input->emergency_patient) > CS_ID_MAX)
+        return CS_FAIL(error, CS_E_USAGE, "--patient has at most %d bytes", CS_ID_MAX);
+    return CS_OK;
+}
+
+static int set_place(cs_station_input *input, char *host, size_t host_size,
+    const cs_arguments *arguments, cs_error *error)
+{
+    int64_t seconds;
+    int rc =
+        cs_arg_number(&seconds, arguments, "timeout", TIMEOUT_DEFAULT_S, 1, TIMEOUT_MAX_S, error);
+
+    if (rc != CS_OK)
+        return rc;
+    input->patience_ms = (int)seconds * 1000;
+    input->listen_host = host;
+    input->department = cs_arg(arguments, "department");
+    if (strlen(input->department) > CS_DEPARTMENT_MAX)
+        return CS_FAIL(error, CS_E_USAGE, "--department has at most %d bytes", CS_DEPARTMENT_MAX);
+    if (input->emergency_reason != NULL)
+        return CS_OK; /* no device comes */
+    if (cs_arg(arguments, "listen") == NULL)
+        return CS_FAIL(error, CS_E_USAGE,
+            "--listen HOST:PORT is missing: where does the patient's device come?");
+    return cs_arg_address(arguments, "listen", host, host_size, &input->listen_port, error);
+}
+
+static json_t *record_json(const cs_station_report *report)
+{
+    const cs_found_record *record = &report->record;
+
+    if (!report->has_record)
+        return json_null();
+    return json_pack("{s:o, s:o, s:I, s:s, s:s, s:s, s:I, s:I}", "id",
+        cs_hex_json(CS_VIEW_ARRAY(record->id)), "sha256", cs_hex_json(CS_VIEW_ARRAY(record->hash)),
+        "size", (json_int_t)record->size, "path", record->path, "media_type", record->media_type,
+        "hospital", record->hospital, "other_records", (json_int_t)record->others,
+        "other_hospitals", (json_int_t)record->other_hospitals);
+}
+
+static json_t *signal_json(const cs_station_report *report)
+{
+    if (report->signal_size == 0)
+        return json_null();
+    return json_pack("{s:o, s:I, s:s}", "sha256", cs_hex_json(CS_VIEW_ARRAY(report->signal_hash)),
+        "size", (json_int_t)report->signal_size, "path", report->signal_path);
+}
+
+static json_t *diagnosis_json(const cs_station_report *report)
+{
+    return json_pack("{s:o, s:I, s:b, s:o}", "sha256",
+        cs_hex_json(CS_VIEW_ARRAY(report->diagnosis_hash)), "size",
+        (json_int_t)report->diagnosis_size, "delivered", report->delivered, "filed",
+        report->filed ? cs_hex_json(CS_VIEW_ARRAY(report->filed_id)) : json_null());
+}
+
+static json_t *steps_json(const cs_station_report *report)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "consultation", cs_ops_json(report->consultation_ops),
+        "search", cs_ops_json(report->search_ops), "session", cs_ops_json(report->session_ops),
+        "diagnosis", cs_ops_json(report->diagnosis_ops));
+}
+
+static int print_visit(
+    const cs_station_report *report, const cs_opened *opened, int64_t took_ms, cs_error *error)
+{
+    cs_wire_counts counts = cs_wire_log_counts(opened->log);
+
+    return cs_print_json(
+        json_pack("{s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:f}", "ok", 1,
+            "peer", report->patient, "consent", report->consented, "record", record_json(report),
+            "signal", signal_json(report), "diagnosis", diagnosis_json(report), "token_ops",
+            cs_ops_json(report->ops), "filing_ops", cs_ops_json(report->filing_ops), "step_ops",
+            steps_json(report), "wire", "messages", (json_int_t)counts.messages, "bytes",
+            (json_int_t)counts.bytes, "seconds", (double)took_ms / 1000),
+        error);
+}
+
+static void say_visit(const desk *me, const cs_station_report *report)
+{
+    char hex[2 * CS_RECORD_ID_SIZE + 1];
+
+    if (report->signal_size > 0)
+        cs_say("the signal is in %s", report->signal_path);
+    if (report->delivered)
+        tell(me, "the patient's device has the diagnosis and has verified it");
+    if (report->filed) {
+        cs_hex(CS_VIEW_ARRAY(report->filed_id), hex);
+        cs_say("the diagnosis is filed as record %s", hex);
+    }
+}
+
+int cs_run_doctor_visit(const cs_arguments *arguments, cs_error *error)
+{
+    bool json = cs_arg_flag(arguments, "json");
+    desk me = {.arguments = arguments, .quiet = json};
+    cs_station_input input = {.hospital = cs_arg(arguments, "hospital"),
+        .signal_path = cs_arg(arguments, "signal-out"),
+        .record_path = cs_arg(arguments, "record-out"),
+        .media_type = cs_arg_or(arguments, "media-type", "text/plain"),
+        .stop_fd = -1,
+        .progress_fd = json ? -1 : STDERR_FILENO,
+        .listening = on_listening,
+        .notice = on_notice,
+        .diagnose = on_diagnose,
+        .context = &me};
+    int64_t started = cs_clock_ms();
+    cs_station_report report;
+    cs_opened opened = {0};
+    cs_buf record_id = {0};
+    char host[256] = "";
+    int rc = check_diagnosis_source(arguments, error);
+
+    if (rc == CS_OK)
+        rc = set_record(&input, &record_id, arguments, error);
+    if (rc == CS_OK)
+        rc = set_emergency(&input, arguments, error);
+    if (rc == CS_OK)
+        rc = set_place(&input, host, sizeof host, arguments, error);
+    if (rc == CS_OK)
+        rc = cs_stop_fd_open(&input.stop_fd, error);
+    if (rc == CS_OK)
+        rc = cs_open_member(&opened, CS_HOME_DOCTOR, arguments, error);
+    if (rc == CS_OK)
+        rc = cs_cloud_url(&input.cloud_url, opened.home, arguments, error);
+    me.home = opened.home;
+    if (rc == CS_OK)
+        rc = cs_station_visit(&report, opened.home, opened.actor, opened.log, &input, error);
+    if (rc == CS_OK && json)
+        rc = print_visit(&report, &opened, cs_clock_ms() - started, error);
+    else if (rc == CS_OK)
+        say_visit(&me, &report);
+    if (input.stop_fd >= 0)
+        (void)close(input.stop_fd);
+    cs_buf_free(&record_id);
+    cs_close_member(&opened);
+    return rc;
+}
+
+const cs_option cs_doctor_visit_options[] = {
+    CS_DIR_OPTION,
+    {"listen", "HOST:PORT", false, "where the patient's device comes; port 0 takes a free one"},
+    {"port-file", "FILE", false, "write the port there once it is open"},
+    {"department", "DE", true, "the department whose records are looked for"},
+    {"diagnosis", "FILE", false, "the diagnosis; - is standard input; otherwise $EDITOR is opened"},
+    {"media-type", "TYPE", false, "of the diagnosis; text/plain"},
+    {"record", "ID", false, "this record; otherwise the newest"},
+    {"hospital", "ID", false, "of this hospital; otherwise the one with the newest entry"},
+    {"record-out", "FILE", false, "where the record goes; otherwise into the home"},
+    {"signal-out", "FILE", false, "where the device's signal goes; otherwise into the home"},
+    {"no-record", NULL, false, "fetch no record"},
+    {"emergency", "REASON", false, "without the patient's consent; always recorded and reviewed"},
+    {"patient", "ID", false, "the patient of the emergency"},
+    {"cloud-url", "URL", false, "where the cloud answers; otherwise as at the registration"},
+    {"timeout", "S", false, "how long to wait for a patient; 3600"},
+    CS_WIRE_LOG_OPTION,
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};

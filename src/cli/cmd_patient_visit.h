@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_CLI_CMD_PATIENT_VISIT_H
+#define CHARTSEAL_CLI_CMD_PATIENT_VISIT_H
+
+#include "cli/options.h"
+
+extern const cs_option cs_patient_visit_options[];
+CS_MUST_CHECK int cs_run_patient_visit(const cs_arguments *arguments, cs_error *error);
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+#include "cli/home_options.h"
+#include "cli/output.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* -- list ----------------------------------------------------------------------------------------
+ */
+
+static const char *pin_state(const cs_token_info *info)
+{
+    if (info->pin_locked)
+        return "locked";
+    if (info->pin_final_try)
+        return "one try left";
+    return info->pin_count_low ? "tries used" : "fine";
+}
+
+static int collect_token(void *context, const cs_token_info *info)
+{
+    json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:s}", "uri", info->uri,
+        "label", info->label, "serial", info->serial, "manufacturer", info->manufacturer, "model",
+        info->model, "module", info->module, "initialised", info->initialised, "login_required",
+        info->login_required, "pin", pin_state(info));
+
+    return json_array_append_new(context, entry) == 0 ? CS_OK : CS_E_MEMORY;
+}
+
+static int print_token(void *context, const cs_token_info *info)
+{
+    size_t *count = context;
+    char label[sizeof info->label];
+
+    (*count)++;
+    cs_say("%s", cs_printable(label, sizeof label, info->label));
+    cs_say("  %s", info->uri);
+    cs_say("  %s %s, serial %s, PIN %s%s", info->manufacturer, info->model, info->serial,
+        pin_state(info), info->initialised ? "" : ", not initialised");
+    return CS_OK;
+}
+
+static int run_list(const cs_arguments *arguments, cs_error *error)
+{
+    const char *module = cs_arg(arguments, "module");
+    size_t count = 0;
+    json_t *list;
+    int rc;
+
+    if (!cs_arg_flag(arguments, "json")) {
+        rc = cs_token_list(module, print_token, &count, error);
+        if (rc == CS_OK && count == 0)
+            cs_say("there are no tokens; is the reader plugged in, and the module configured?");
+        return rc;
+    }
+    list = json_array();
+    if (list == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for a list of tokens");
+    rc = cs_token_list(module, collect_token, list, error);
+    if (rc == CS_OK)
+        return cs_print_json(list, error);
+    json_decref(list);
+    return rc;
+}
+
+/* -- audit ---------------------------------------------------------------------------------------
+ */
+
+typedef struct findings {
+    json_t *keys;
+    size_t exposed;
+    const char *sealed_label; /* NULL: S_X is not sealed */
+    const char *decrypt_uri;
+} findings;
+
+static bool is_exposed(const cs_key_info *info)
+{
+    return !info->sensitive || info->extractable;
+}
+
+static int add_key(findings *found, const cs_key_info *info, const char *name, const char *custody)
+{
+    static const char *const uses[] = {[CS_USE_SIGN] = "sign",
+        [CS_USE_AGREE] = "agree",
+        [CS_USE_SCALAR] = "scalar_mul",
+        [CS_USE_ISSUE] = "issue",
+        [CS_USE_PRF] = "prf"};
+    const char *use =
+        info->use >= CS_USE_SIGN && info->use <= CS_USE_PRF ? uses[info->use] : "other";
+    json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "name", name, "uri",
+        info->uri, "use", use, "custody", custody, "sensitive", info->sensitive, "extractable",
+        info->extractable, "local", info->local, "always_sensitive", info->always_sensitive,
+        "never_extractable", info->never_extractable);
+
+    return json_array_append_new(found->keys, entry) == 0 ? CS_OK : CS_E_MEMORY;
+}
+
+/* A sealed S_X is as safe as the key it is sealed to, so it is shown beside that one. */
+static int examine_key(void *context, const cs_key_info *info)
+{
+    findings *found = context;
+    int rc = add_key(found, info, info->label, "token");
+
+    if (is_exposed(info))
+        found->exposed++;
+    if (rc == CS_OK && found->sealed_label != NULL && found->decrypt_uri != NULL &&
+        strcmp(found->decrypt_uri, info->uri) == 0) {
+        cs_key_info sealed = *info;
+
+        sealed.use = CS_USE_SCALAR;
+        sealed.local = false;
+        rc = add_key(found, &sealed, found->sealed_label, "sealed");
+    }
+    return rc;
+}
+
+static void print_keys(const findings *found)
+{
+    size_t i;
+    json_t *key;
+
+    json_array_foreach(found->keys, i, key)
+    {
+        bool sensitive = json_is_true(json_object_get(key, "sensitive"));
+        bool extractable = json_is_true(json_object_get(key, "extractable"));
+        char name[CS_LABEL_MAX + 1];
+
+        cs_say("%-24s %-10s custody %s, %s, %s, %s",
+            cs_printable(name, sizeof name, json_string_value(json_object_get(key, "name"))),
+            json_string_value(json_object_get(key, "use")),
+            json_string_value(json_object_get(key, "custody")),
+            sensitive ? "sensitive" : "NOT SENSITIVE",
+            extractable ? "EXTRACTABLE" : "not extractable",
+            json_is_true(json_object_get(key, "local")) ? "made in the token" : "brought in");
+    }
+}
+
+static int report_keys(
+    const findings *found, const cs_token_info *token, bool json, cs_error *error)
+{
+    int rc = CS_OK;
+
+    if (json)
+        rc = cs_print_json(
+            json_pack("{s:b, s:{s:s, s:s, s:s}, s:I, s:O}", "ok", found->exposed == 0, "token",
+                "label", token->label, "serial", token->serial, "uri", token->uri, "exposed",
+                (json_int_t)found->exposed, "keys", found->keys),
+            error);
+    else
+        print_keys(found);
+    if (rc != CS_OK || found->exposed == 0)
+        return rc;
+    rc = CS_FAIL(error, CS_E_KEY_EXPOSED,
+        "%zu private or secret key(s) can leave token %s; make new ones in it and register again",
+        found->exposed, token->label);
+    if (json)
+        error->message[0] = '\0'; /* the object has said it */
+    return rc;
+}
+
+static int open_for_audit(
+    cs_token **token, cs_home **home, const cs_arguments *arguments, cs_error *error)
+{
+    const char *dir = cs_arg(arguments, "dir");
+    const char *uri = cs_arg(arguments, "uri");
+    const char *file = cs_arg(arguments, "pin-file");
+    cs_token_options options = {.pin = {.kind = CS_PIN_PINENTRY}};
+    int rc;
+
+    if ((dir == NULL) == (uri == NULL))
+        return CS_FAIL(error, CS_E_USAGE, "give --dir or --uri, one of the two");
+    if (dir != NULL) {
+        rc = cs_home_open_any(home, dir, error);
+        return rc == CS_OK ? cs_home_open_token(token, *home, error) : rc;
+    }
+    if (file != NULL) {
+        options.pin.kind = CS_PIN_FILE;
+        (void)snprintf(options.pin.path, sizeof options.pin.path, "%s", file);
+    }
+    return cs_token_open(token, uri, &options, error);
+}
+
+static int run_audit(const cs_arguments *arguments, cs_error *error)
+{
+    findings found = {.keys = json_array()};
+    cs_token *token = NULL;
+    cs_home *home = NULL;
+    cs_token_info info;
+    char sealed[CS_LABEL_MAX + 1];
+    int rc = open_for_audit(&token, &home, arguments, error);
+
+    if (rc == CS_OK)
+        rc = cs_token_describe(token, &info, error);
+    if (rc == CS_OK && home != NULL) {
+        const char *scalar = cs_home_text(home, "keys.scalar");
+
+        cs_home_key_label(home, "scalar", sealed);
+        if (scalar != NULL && strcmp(scalar, CS_SCALAR_SEALED) == 0)
+            found.sealed_label = sealed;
+        found.decrypt_uri = cs_home_text(home, "keys.decrypt");
+    }
+    if (rc == CS_OK)
+        rc = cs_token_list_keys(token, examine_key, &found, error);
+    if (rc == CS_OK)
+        rc = report_keys(&found, &info, cs_arg_flag(arguments, "json"), error);
+    cs_token_close(&token);
+    cs_home_free(&home);
+    json_decref(found.keys);
+    return rc;
+}
+
+/* -- init ----------------------------------------------------------------------------------------
+ */
+
+static int run_init(const cs_arguments *arguments, cs_error *error)
+{
+    const char *label = cs_arg(arguments, "label");
+    int rc = cs_token_initialise(cs_arg(arguments, "module"), label,
+        cs_arg(arguments, "so-pin-file"), cs_arg(arguments, "pin-file"), error);
+
+    if (rc != CS_OK)
+        return rc;
+    if (cs_arg_flag(arguments, "json"))
+        return cs_print_json(json_pack("{s:b, s:s}", "ok", 1, "label", label), error);
+    cs_say("initialised the token %s", label);
+    return CS_OK;
+}
+
+static const cs_option list_options[] = {
+    {"module", "FILE", false, "this PKCS#11 module; otherwise those that p11-kit knows"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
+static const cs_option audit_options[] = {
+    {"dir", "DIR", false, "the token of this home"},
+    {"uri", "URI", false, "or the token with this URI"},
+    {"pin-file", "FILE", false, "with --uri: the PIN is the first line; else a person is asked"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
+static const cs_option init_options[] = {
+    {"module", "FILE", true, "the PKCS#11 module"},
+    {"label", "LABEL", true, "what the token is to be called; at most 32 bytes"},
+    {"so-pin-file", "FILE", true, "the security officer's PIN is the first line"},
+    {"pin-file", "FILE", true, "the user's PIN is the first line"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
+static const cs_verb verbs[] = {
+    {"list", "the tokens that are there, and the state of their PINs", list_options,
+        "--module /usr/lib/softhsm/libsofthsm2.so", run_list},
+    {"audit", "every private and secret key: its use, and whether it could leave the token",
+        audit_options, "--dir hospital --json", run_audit},
+    {"init", "make a fresh token in the module's first free slot", init_options,
+        "--module /usr/lib/softhsm/libsofthsm2.so --label dr-ek --so-pin-file so --pin-file pin",
+        run_init},
+    {0},
+};
+
+const cs_group cs_token_group = {"token", "tokens, and what their keys are", verbs};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_CLI_DEMO_H
+#define CHARTSEAL_CLI_DEMO_H
+
+/*
+ * The demonstration: every party as a process of its own, started from this same program, each with
+ * a fresh software token, on loopback ports. The demo only starts processes, reads what they print,
+ * and compares files; it opens no token and knows no key.
+ *
+ *   DIR/tokens                      SoftHSM's configuration and token files
+ *   DIR/authority … DIR/patient     the homes, each with the PINs of its token
+ *   DIR/log                         what the services print
+ */
+
+#include "service/home.h"
+
+#include <sys/types.h>
+
+#define DEMO_PARTIES 5 /* in the order of cs_home_kind */
+
+typedef struct demo_child {
+    pid_t pid; /* 0: not running */
+    int fd;    /* pidfd; -1: none */
+    char name[48];
+    int status; /* of waitpid, once it has ended */
+    bool ended;
+} demo_child;
+
+typedef struct demo {
+    char dir[CS_PATH_MAX];
+    bool temporary;
+    bool quiet; /* --json */
+    int stop_fd;
+    const char *record, *signal, *diagnosis, *wire_log, *suite;
+    char module[CS_PATH_MAX];
+    char program[CS_PATH_MAX];
+    char patient_id[CS_ID_MAX + 1];
+    char doctor_id[CS_ID_MAX + 1];
+    int reserved; /* a socket that holds the hospital's port until the hospital takes it */
+    uint16_t hospital_port;
+    uint16_t cloud_port;
+    demo_child cloud, hospital;
+    unsigned steps;       /* told so far */
+    json_t *registration; /* party → operations */
+    json_t *visit;        /* party → operations */
+    json_t *filing;       /* party → operations */
+    json_t *keys;
+    json_t *record_report, *signal_report, *diagnosis_report;
+    uint64_t messages, bytes;
+} demo;
+
+#define DEMO_DEPARTMENT "general-medicine"
+#define DEMO_CLOUD_ID "cloud.example"
+#define DEMO_HOSPITAL_ID "hospital-north"
+
+/* -- demo_process.c: children
+ * ---------------------------------------------------------------------- */
+
+#define DEMO_STEP_MS 120000     /* one command; a token in files is not fast */
+#define DEMO_CONTENT_MS 7200000 /* one that moves a record, which may be large */
+
+/* argv without the program's own name, ended by NULL. Output goes to DIR/log. */
+CS_MUST_CHECK int demo_start(
+    demo *me, demo_child *out, const char *name, const char *const argv[], cs_error *error);
+/* Wait for the end of a child. What it printed is parsed into *answer (NULL: do not want it). A
+ * child that failed is its error, with its name before it; a service that ends meanwhile as well.
+ */
+CS_MUST_CHECK int demo_wait(
+    demo *me, demo_child *child, int timeout_ms, json_t **answer, cs_error *error);
+/* Both to their end; the one that failed first is the error. */
+CS_MUST_CHECK int demo_wait_both(
+    demo *me, demo_child *a, demo_child *b, int timeout_ms, cs_error *error);
+CS_MUST_CHECK int demo_run(demo *me, const char *name, const char *const argv[], int timeout_ms,
+    json_t **answer, cs_error *error);
+CS_MUST_CHECK int demo_answer(
+    const demo *me, const demo_child *child, json_t **answer, cs_error *error);
+/* Remove what it printed: reports of clients name the patient. */
+void demo_forget(const demo *me, const demo_child *child);
+/* Wait until the child has written a port into the file, and read it. */
+CS_MUST_CHECK int demo_wait_port(
+    demo *me, demo_child *child, const char *path, uint16_t *port, cs_error *error);
+/* End it if it runs: first kindly. */
+void demo_stop(demo_child *child);
+
+/* -- demo_places.c: directories and tokens
+ * --------------------------------------------------------- */
+
+CS_MUST_CHECK int demo_make_places(demo *me, const char *state, cs_error *error);
+void demo_remove_places(const demo *me);
+/* DIR/PARTY/NAME */
+void demo_path(const demo *me, cs_home_kind kind, const char *name, char path[CS_PATH_MAX]);
+/* "pkcs11:token=…?module-path=…" */
+void demo_token_uri(const demo *me, cs_home_kind kind, char uri[CS_URI_MAX]);
+
+/* -- demo_steps.c, demo_visit.c: what happens
+ * ------------------------------------------------------- */
+
+CS_MUST_CHECK int demo_found(demo *me, cs_error *error); /* tokens, authority, cloud, homes */
+CS_MUST_CHECK int demo_register(demo *me, cs_error *error);
+CS_MUST_CHECK int demo_visit(demo *me, cs_error *error);
+CS_MUST_CHECK int demo_audit_keys(demo *me, cs_error *error);
+
+/* -- demo_report.c
+ * ------------------------------------------------------------------------------------ */
+
+/* Tell a step: who, what happens, what was proved, and a party's token operations (NULL: none). */
+void demo_tell(demo *me, const char *parties, const char *what, const char *proved);
+void demo_tell_ops(const demo *me, const char *party, json_t *ops);
+/* Token operations of a service so far, for a procedure, from its /metrics. */
+CS_MUST_CHECK int demo_service_ops(
+    cs_op_counts *out, uint16_t port, const char *procedure, cs_error *error);
+CS_MUST_CHECK int demo_wait_healthy(
+    demo *me, const demo_child *child, uint16_t port, cs_error *error);
+/* {"sent_sha256", "received_sha256"} of two files, which must be equal. */
+CS_MUST_CHECK int demo_compare(
+    json_t **out, const char *what, const char *sent, const char *received, cs_error *error);
+/* Add a child's "wire" object to the sums. */
+void demo_count_wire(demo *me, const json_t *answer);
+CS_MUST_CHECK int demo_print(demo *me, double seconds, cs_error *error);
+
+#endif

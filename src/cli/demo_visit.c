@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/demo.h"
+
+#include "cli/output.h"
+#include "service/signals.h"
+#include "service/wait.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ADDRESS_MAX 64
+#define LOOK_MS 20
+#define DIAGNOSIS                                                                                  \
+    "Demonstration. Known history reviewed, signal without pathological findings.\n"               \
+    "No change of medication; follow-up in six weeks.\n"
+
+/* -- the record gets into the hospital -----------------------------------------------------------
+ */
+
+static int serve_hospital(demo *me, cs_error *error)
+{
+    char dir[CS_PATH_MAX];
+    char port_file[CS_PATH_MAX];
+    const char *const argv[] = {"hospital", "serve", "--dir", dir, "--port-file", port_file, NULL};
+    uint16_t port = 0;
+    int rc;
+
+    demo_path(me, CS_HOME_HOSPITAL, "", dir);
+    demo_path(me, CS_HOME_HOSPITAL, "port", port_file);
+    (void)close(me->reserved);
+    me->reserved = -1;
+    rc = demo_start(me, &me->hospital, "hospital serve", argv, error);
+    if (rc == CS_OK)
+        rc = demo_wait_port(me, &me->hospital, port_file, &port, error);
+    if (rc == CS_OK)
+        rc = demo_wait_healthy(me, &me->hospital, port, error);
+    return rc;
+}
+
+static const char *media_type_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    if (dot != NULL && strcmp(dot, ".json") == 0)
+        return "application/fhir+json";
+    if (dot != NULL && strcmp(dot, ".txt") == 0)
+        return "text/plain";
+    return "application/octet-stream";
+}
+
+/* The cloud has the publication: else the search would find nothing. Import publishes at once when
+ * it can; otherwise the hospital's service does. */
+static int wait_published(demo *me, cs_error *error)
+{
+    int64_t deadline = cs_deadline_in(DEMO_STEP_MS);
+
+    for (;;) {
+        cs_op_counts ops;
+        int rc = demo_service_ops(&ops, me->cloud_port, "publish", error);
+
+        if (rc != CS_OK || ops.agree > 0)
+            return rc;
+        if (cs_monotonic_ms() > deadline)
+            return CS_FAIL(error, CS_E_TIMEOUT, "hospital import: the publication does not arrive");
+        rc = cs_wait_for_stop(me->stop_fd, LOOK_MS, error);
+        if (rc == CS_OK)
+            return CS_FAIL(error, CS_E_CANCELLED, "stopped; nothing is left running");
+        if (rc != CS_E_TIMEOUT)
+            return rc;
+    }
+}
+
+static int import_record(demo *me, cs_error *error)
+{
+    char dir[CS_PATH_MAX];
+    const char *argv[] = {"hospital", "import", "--dir", dir, "--patient", me->patient_id,
+        "--department", DEMO_DEPARTMENT, "--file", me->record, "--media-type",
+        media_type_of(me->record), "--json", me->wire_log == NULL ? NULL : "--wire-log",
+        me->wire_log, NULL};
+    json_t *answer = NULL;
+    int rc;
+
+    demo_path(me, CS_HOME_HOSPITAL, "", dir);
+    rc = demo_run(me, "hospital import", argv, DEMO_CONTENT_MS, &answer, error);
+    if (rc == CS_OK)
+        rc = wait_published(me, error);
+    if (rc == CS_OK) {
+        demo_count_wire(me, answer);
+        demo_tell(me, "hospital, cloud",
+            "keeps the record, encrypted and signed (SigEMR); publishes that it has one (P1, P2)",
+            "the publication is by a registered hospital");
+    }
+    json_decref(answer);
+    return rc;
+}
+
+/* -- the visit -----------------------------------------------------------------------------------
+ */
+
+/* What the services have done so far. */
+typedef struct totals {
+    cs_op_counts search, session, record, file;
+} totals;
+
+static int read_totals(const demo *me, totals *out, cs_error *error)
+{
+    int rc = demo_service_ops(&out->search, me->cloud_port, "search", error);
+
+    if (rc == CS_OK)
+        rc = demo_service_ops(&out->session, me->hospital_port, "session", error);
+    if (rc == CS_OK)
+        rc = demo_service_ops(&out->record, me->hospital_port, "record", error);
+    if (rc == CS_OK)
+        rc = demo_service_ops(&out->file, me->hospital_port, "file", error);
+    return rc;
+}
+
+static cs_op_counts sum(cs_op_counts a, cs_op_counts b)
+{
+    return (cs_op_counts){.sign = a.sign + b.sign,
+        .agree = a.agree + b.agree,
+        .scalar_mul = a.scalar_mul + b.scalar_mul,
+        .issue = a.issue + b.issue,
+        .prf = a.prf + b.prf};
+}
+
+/* me->visit and me->filing; *services: what the services did by procedure. */
+static int count_visit(demo *me, const totals *before, const json_t *patient, const json_t *doctor,
+    json_t **services, cs_error *error)
+{
+    totals after;
+    cs_op_counts search;
+    cs_op_counts session;
+    cs_op_counts record;
+    cs_op_counts file;
+    int rc = read_totals(me, &after, error);
+
+    if (rc != CS_OK)
+        return rc;
+    search = cs_ops_between(before->search, after.search);
+    session = cs_ops_between(before->session, after.session);
+    record = cs_ops_between(before->record, after.record);
+    file = cs_ops_between(before->file, after.file);
+    me->visit = json_pack("{s:O, s:O, s:o, s:o}", "patient", json_object_get(patient, "token_ops"),
+        "doctor", json_object_get(doctor, "token_ops"), "hospital",
+        cs_ops_json(sum(session, record)), "cloud", cs_ops_json(search));
+    me->filing = json_pack("{s:O, s:o}", "doctor", json_object_get(doctor, "filing_ops"),
+        "hospital", cs_ops_json(file));
+    *services = json_pack("{s:o, s:o, s:o, s:o}", "search", cs_ops_json(search), "session",
+        cs_ops_json(session), "record", cs_ops_json(record), "file", cs_ops_json(file));
+    if (me->visit == NULL || me->filing == NULL || *services == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
+    return CS_OK;
+}
+
+/* What each message is for, in the order of the visit. `doctor` and `patient` name a member of
+ * "step_ops" in that one's report; `service` is a party with `procedure` in `services`. */
+typedef struct visit_step {
+    const char *parties, *what, *proved;
+    const char *patient, *doctor, *service, *procedure;
+} visit_step;
+
+static const visit_step visit_steps[] = {
+    {"doctor, patient", "consultation (M1, M2): both agree on SEK1",
+        "Cert_D, both credentials, both signatures, the same key", "consultation", "consultation",
+        NULL, NULL},
+    {"patient, doctor", "the consent and the signal, under SEK1 (M3)",
+        "the consent is the patient's, for this doctor and department", "consent", NULL, NULL,
+        NULL},
+    {"doctor, cloud", "where are records of this patient? (S1, S2)",
+        "the doctor, the consent; the answer is the cloud's, to this request", NULL, "search",
+        "cloud", "search"},
+    {"doctor, hospital", "both agree on SEK2 (S3, S4)",
+        "the doctor, the consent, the cloud's referral, the hospital, the same key", NULL,
+        "session", "hospital", "session"},
+    {"hospital, doctor", "the record, under SEK2 (S5, S6)",
+        "the record is the hospital's (SigEMR), whole and unaltered", NULL, NULL, "hospital",
+        "record"},
+    {"doctor, patient", "the diagnosis, under SEK1 (M4)",
+        "the diagnosis is this doctor's, for this patient (SigDINF)", NULL, "diagnosis", NULL,
+        NULL},
+    {"doctor, hospital", "the diagnosis is filed, under SEK2 (F1, F2)",
+        "the diagnosis is this doctor's, for this patient (SigDINF)", NULL, NULL, "hospital",
+        "file"},
+};
+
+static json_t *step_ops(const json_t *report, const char *name)
+{
+    return name == NULL ? NULL : json_object_get(json_object_get(report, "step_ops"), name);
+}
+
+static void tell_visit(
+    demo *me, const json_t *patient, const json_t *doctor, const json_t *services)
+{
+    static const char *const parties[] = {"patient", "doctor", "hospital", "cloud"};
+
+    for (size_t i = 0; i < sizeof visit_steps / sizeof visit_steps[0]; i++) {
+        const visit_step *step = &visit_steps[i];
+
+        demo_tell(me, step->parties, step->what, step->proved);
+        demo_tell_ops(me, "patient", step_ops(patient, step->patient));
+        demo_tell_ops(me, "doctor", step_ops(doctor, step->doctor));
+        if (step->service != NULL)
+            demo_tell_ops(me, step->service, json_object_get(services, step->procedure));
+    }
+    if (!me->quiet)
+        cs_say("    The visit without the filing:");
+    for (size_t i = 0; i < sizeof parties / sizeof parties[0]; i++)
+        demo_tell_ops(me, parties[i], json_object_get(me->visit, parties[i]));
+}
+
+static int start_doctor(demo *me, demo_child *out, uint16_t *port, const char *record,
+    const char *signal, const char *diagnosis, cs_error *error)
+{
+    char dir[CS_PATH_MAX];
+    char port_file[CS_PATH_MAX];
+    const char *argv[] = {"doctor", "visit", "--dir", dir, "--listen", "127.0.0.1:0", "--port-file",
+        port_file, "--department", DEMO_DEPARTMENT, "--diagnosis", diagnosis, "--media-type",
+        media_type_of(diagnosis), "--record-out", record, "--signal-out", signal, "--json",
+        me->wire_log == NULL ? NULL : "--wire-log", me->wire_log, NULL};
+    int rc;
+
+    demo_path(me, CS_HOME_DOCTOR, "", dir);
+    demo_path(me, CS_HOME_DOCTOR, "port", port_file);
+    rc = demo_start(me, out, "doctor visit", argv, error);
+    return rc == CS_OK ? demo_wait_port(me, out, port_file, port, error) : rc;
+}
+
+static int start_patient(
+    demo *me, demo_child *out, uint16_t port, const char *diagnosis, cs_error *error)
+{
+    char dir[CS_PATH_MAX];
+    char station[ADDRESS_MAX];
+    const char *argv[] = {"patient", "visit", "--dir", dir, "--station", station, "--doctor",
+        me->doctor_id, "--diagnosis-out", diagnosis, "--json", NULL, NULL, NULL, NULL, NULL};
+    size_t n = 11;
+
+    demo_path(me, CS_HOME_PATIENT, "", dir);
+    (void)snprintf(station, sizeof station, "127.0.0.1:%u", (unsigned)port);
+    if (me->signal != NULL) {
+        argv[n++] = "--signal";
+        argv[n++] = me->signal;
+    }
+    if (me->wire_log != NULL) {
+        argv[n++] = "--wire-log";
+        argv[n++] = me->wire_log;
+    }
+    return demo_start(me, out, "patient visit", argv, error);
+}
+
+static int run_visit(
+    demo *me, const char *sent, json_t **doctor_answer, json_t **patient_answer, cs_error *error)
+{
+    char record[CS_PATH_MAX];
+    char signal[CS_PATH_MAX];
+    char received[CS_PATH_MAX];
+    demo_child doctor = {.fd = -1};
+    demo_child patient = {.fd = -1};
+    uint16_t port = 0;
+    int rc;
+
+    demo_path(me, CS_HOME_DOCTOR, "record", record);
+    demo_path(me, CS_HOME_DOCTOR, "signal", signal);
+    demo_path(me, CS_HOME_PATIENT, "diagnosis", received);
+    rc = start_doctor(me, &doctor, &port, record, signal, sent, error);
+    if (rc == CS_OK)
+        rc = start_patient(me, &patient, port, received, error);
+    if (rc == CS_OK)
+        rc = demo_wait_both(me, &doctor, &patient, DEMO_CONTENT_MS, error);
+    demo_stop(&doctor);
+    demo_stop(&patient);
+    if (rc == CS_OK)
+        rc = demo_answer(me, &doctor, doctor_answer, error);
+    if (rc == CS_OK)
+        rc = demo_answer(me, &patient, patient_answer, error);
+    if (rc == CS_OK) {
+        demo_forget(me, &doctor);
+        demo_forget(me, &patient);
+    }
+    if (rc == CS_OK)
+        rc = demo_compare(&me->record_report, "record", me->record, record, error);
+    if (rc == CS_OK && me->signal != NULL)
+        rc = demo_compare(&me->signal_report, "signal", me->signal, signal, error);
+    if (rc == CS_OK)
+        rc = demo_compare(&me->diagnosis_report, "diagnosis", sent, received, error);
+    if (rc == CS_OK && json_object_set_new(me->record_report, "received_path",
+                           me->temporary ? json_null() : json_string(record)) != 0)
+        rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
+    return rc;
+}
+
+static int choose_diagnosis(const demo *me, char path[CS_PATH_MAX], cs_error *error)
+{
+    if (me->diagnosis != NULL) {
+        (void)snprintf(path, CS_PATH_MAX, "%s", me->diagnosis);
+        return CS_OK;
+    }
+    demo_path(me, CS_HOME_DOCTOR, "diagnosis.txt", path);
+    return cs_file_write(path, cs_view_str(DIAGNOSIS), 0600, error);
+}
+
+int demo_visit(demo *me, cs_error *error)
+{
+    char diagnosis[CS_PATH_MAX];
+    json_t *doctor = NULL;
+    json_t *patient = NULL;
+    json_t *services = NULL;
+    totals before;
+    int rc = serve_hospital(me, error);
+
+    if (rc == CS_OK)
+        rc = import_record(me, error);
+    if (rc == CS_OK)
+        rc = choose_diagnosis(me, diagnosis, error);
+    if (rc == CS_OK)
+        rc = read_totals(me, &before, error);
+    if (rc == CS_OK)
+        rc = run_visit(me, diagnosis, &doctor, &patient, error);
+    if (rc == CS_OK)
+        rc = count_visit(me, &before, patient, doctor, &services, error);
+    if (rc == CS_OK) {
+        demo_count_wire(me, doctor);
+        demo_count_wire(me, patient);
+        tell_visit(me, patient, doctor, services);
+    }
+    json_decref(services);
+    json_decref(doctor);
+    json_decref(patient);
+    return rc;
+}
+
+/* -- where the keys are --------------------------------------------------------------------------
+ */
+
+static int add_keys(demo *me, const char *party, const json_t *answer, cs_error *error)
+{
+    const json_t *keys = json_object_get(answer, "keys");
+    size_t i;
+    json_t *key;
+
+    json_array_foreach(keys, i, key)
+    {
+        if (json_object_set_new(key, "party", json_string(party)) != 0 ||
+            json_array_append(me->keys, key) != 0)
+            return CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
+    }
+    return CS_OK;
+}
+
+int demo_audit_keys(demo *me, cs_error *error)
+{
+    char text[128];
+    int rc = CS_OK;
+
+    for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= CS_HOME_PATIENT; kind++) {
+        const char *party = cs_home_kind_name((cs_home_kind)kind);
+        char dir[CS_PATH_MAX];
+        const char *const argv[] = {"token", "audit", "--dir", dir, "--json", NULL};
+        json_t *answer = NULL;
+
+        demo_path(me, (cs_home_kind)kind, "", dir);
+        rc = demo_run(me, "token audit", argv, DEMO_STEP_MS, &answer, error);
+        if (rc == CS_OK)
+            rc = add_keys(me, party, answer, error);
+        json_decref(answer);
+    }
+    (void)snprintf(text, sizeof text, "%zu private and secret keys looked at in the tokens",
+        json_array_size(me->keys));
+    if (rc == CS_OK)
+        demo_tell(me, "everybody", text, "each is sensitive and not extractable");
+    return rc;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/output.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void cs_say(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vprintf(format, arguments);
+    va_end(arguments);
+    (void)putchar('\n');
+    (void)fflush(stdout);
+}
+
+int cs_print_json(json_t *value, cs_error *error)
+{
+    int rc;
+
+    if (value == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for the answer; free some and retry");
+    rc = json_dumpf(value, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF &&
+                 fflush(stdout) == 0
+             ? CS_OK
+             : CS_FAIL(error, CS_E_STORAGE, "standard output cannot be written");
+    json_decref(value);
+    return rc;
+}
+
+const char *cs_printable(char *out, size_t size, const char *text)
+{
+    size_t n = 0;
+
+    for (; text[n] != '\0' && n + 1 < size; n++) {
+        unsigned char c = (unsigned char)text[n];
+
+        if (c < 0x20 || c == 0x7f)
+            out[n] = '?';
+        else
+            out[n] = text[n];
+    }
+    out[n] = '\0';
+    return out;
+}
+
+json_t *cs_ops_json(cs_op_counts ops)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "sign", (json_int_t)ops.sign, "agree",
+        (json_int_t)ops.agree, "scalar_mul", (json_int_t)ops.scalar_mul, "issue",
+        (json_int_t)ops.issue, "prf", (json_int_t)ops.prf);
+}
+
+json_t *cs_hex_json(cs_view bytes)
+{
+    char *text = malloc(2 * bytes.n + 1);
+    json_t *value;
+
+    if (text == NULL)
+        return NULL;
+    cs_hex(bytes, text);
+    value = json_string(text);
+    free(text);
+    return value;
+}
+
+int cs_report(int rc, const cs_error *error, bool json)
+{
+    char message[CS_ERROR_MESSAGE_MAX];
+    cs_error ignored;
+
+    if (rc == CS_OK)
+        return 0;
+    if (error->message[0] == '\0')
+        return (int)cs_category_of(rc);
+    (void)cs_printable(message, sizeof message, error->message);
+    if (!json || cs_print_json(
+                     json_pack("{s:b, s:{s:s, s:i, s:s}}", "ok", 0, "error", "code",
+                         cs_code_name(rc), "category", (int)cs_category_of(rc), "message", message),
+                     &ignored) != CS_OK)
+        (void)fprintf(stderr, "chartseal: %s\n", message);
+    return (int)cs_category_of(rc);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_CLI_OUTPUT_H
+#define CHARTSEAL_CLI_OUTPUT_H
+
+/* What a verb says: text for people, one JSON object or array for machines, both on standard
+ * output. What a person types or a peer sent is printed with its control characters taken out, so
+ * that nobody can write to somebody's terminal with an identity. */
+
+#include <chartseal/token.h>
+
+#include <jansson.h>
+
+/* One line: printf and a line feed. */
+void cs_say(const char *format, ...) CS_PRINTF(1, 2);
+/* Prints the value, a line feed, and gives up the reference. CS_E_MEMORY for NULL, CS_E_STORAGE. */
+CS_MUST_CHECK int cs_print_json(json_t *value, cs_error *error);
+/* Copy text with every control character as '?'; cut at size - 1. Returns out. */
+const char *cs_printable(char *out, size_t size, const char *text);
+
+/* Token operations and hashes as JSON; NULL when there is no memory. */
+json_t *cs_ops_json(cs_op_counts ops);
+json_t *cs_hex_json(cs_view bytes);
+
+/* The error on standard error, or as an object on standard output; one without a message was in the
+ * answer already. Returns the exit status. */
+int cs_report(int rc, const cs_error *error, bool json);
+
+#endif

@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The demo from end to end: what arrives, what it costs, where the keys are, and that nothing
+# readable is on the wire or in a server's files.
+set -euo pipefail
+# shellcheck source=tests/integration/world.sh
+. "$(dirname "$0")/world.sh"
+
+record=$data/patient.json
+signal=$data/ecg-360hz-u16le.bin
+diagnosis=$data/diagnosis.txt
+wire=$work/wire.jsonl
+out=$work/demo.json
+
+field() {
+    jq -r "$1" "$out"
+}
+
+sha() {
+    sha256sum "$1" | cut -d' ' -f1
+}
+
+"$chartseal" demo --record "$record" --signal "$signal" --diagnosis "$diagnosis" \
+    --state "$state" --wire-log "$wire" --json >"$out"
+
+equal "ok" true "$(field .ok)"
+equal "suite" ed25519 "$(field .suite)"
+equal "the record that was sent" "$(sha "$record")" "$(field .record.sent_sha256)"
+equal "the record that arrived" "$(sha "$record")" "$(field .record.received_sha256)"
+equal "the record's file" "$(sha "$record")" "$(sha "$(field .record.received_path)")"
+equal "the signal" "$(sha "$signal") $(sha "$signal")" \
+    "$(field '.signal | .sent_sha256 + " " + .received_sha256')"
+equal "the diagnosis" "$(sha "$diagnosis") $(sha "$diagnosis")" \
+    "$(field '.diagnosis | .sent_sha256 + " " + .received_sha256')"
+equal "the diagnosis's file" "$(sha "$diagnosis")" "$(sha "$state/patient/diagnosis")"
+
+# What a visit costs, exactly.
+ops() {
+    field ".token_ops.$1 | [.sign, .agree, .scalar_mul, .issue, .prf] | map(tostring) | join(\" \")"
+}
+equal "operations of the patient" "2 1 1 0 0" "$(ops patient)"
+equal "operations of the doctor" "4 3 2 0 0" "$(ops doctor)"
+equal "operations of the hospital" "1 1 1 0 2" "$(ops hospital)"
+equal "operations of the cloud" "1 1 0 0 1" "$(ops cloud)"
+equal "filing in the same session costs the doctor nothing" 0 \
+    "$(field '[.filing_ops.doctor[]] | add')"
+
+equal "keys of every party" \
+    "authority 1, cloud 4, doctor 3, hospital 4, patient 3" \
+    "$(field '[.keys | group_by(.party)[] | "\(.[0].party) \(length)"] | join(", ")')"
+equal "keys that are exposed" 0 \
+    "$(field '[.keys[] | select(.sensitive != true or .extractable != false)] | length')"
+equal "keys that are not in a token" 0 "$(field '[.keys[] | select(.custody != "token")] | length')"
+equal "keys that were not made in their token" "doctor-scalar hospital-scalar patient-scalar" \
+    "$(field '[.keys[] | select(.local | not) | .name] | sort | join(" ")')"
+
+# The wire: everything is there that the summary counts, and nothing readable in it.
+equal "messages in the log" "$(wc -l <"$wire")" "$(field .wire.messages)"
+for type in R1 R2 M0 M1 M2 M3 M4 S1 S2 S3 S4 S5 S6 F1 F2 P1 P2; do
+    equal "$type is in the log" true "$(jq -s "any(.type == \"$type\")" "$wire")"
+done
+patient_id=$(jq -r .id "$state/patient/config.json")
+doctor_id=$(jq -r .id "$state/doctor/config.json")
+piece() { # of a file, from its middle
+    dd if="$1" bs=1 skip="$2" count=24 status=none
+}
+words=("$patient_id" "$doctor_id" hospital-north general-medicine "Demo Doctor" resourceType
+    "$(piece "$diagnosis" 0)" Lindqvist)
+jq -r .hex "$wire" | tr -d '\n' >"$work/wire.hex"
+for word in "${words[@]}"; do
+    if grep -q -F -e "$(printf '%s' "$word" | od -An -tx1 | tr -d ' \n')" "$work/wire.hex"; then
+        fail "'$word' is readable on the wire"
+    fi
+done
+# Of the servers' files each may name its owner alone.
+for word in "$patient_id" "$doctor_id" general-medicine "Demo Doctor" resourceType \
+    "$(piece "$diagnosis" 0)" Lindqvist; do
+    for file in $(grep -rlaF -e "$word" "$state/cloud" "$state/hospital" "$state/log" || true); do
+        fail "'$word' is readable in $file"
+    done
+done
+for file in $(grep -rla -e 'PRIVATE KEY' "$state" || true); do
+    fail "key material in $file"
+done
+equal "sealed scalars" "" "$(find "$state" -name scalar.sealed)"
+open=$(find "$state" -type f -perm /077 ! -name '*.pem' ! -name port -printf '%P ')
+equal "files that others can read" "" "$open"
+
+# Without --state nothing stays; and for people it is told step by step.
+mkdir "$work/tmp"
+TMPDIR=$work/tmp "$chartseal" demo --record "$record" >"$work/told"
+equal "what stays" "" "$(ls -A "$work/tmp")"
+equal "it is told" 1 "$(grep -c '^ *11  doctor, patient: consultation' "$work/told")"
+
+# Stopped in the middle, nothing stays either, and nobody is left.
+TMPDIR=$work/tmp setsid "$chartseal" demo --record "$record" >"$work/told" 2>"$work/stopped" &
+demo_pid=$!
+for _ in $(seq 300); do
+    grep -q 'public cloud' "$work/told" && break
+    sleep 0.1
+done
+kill -TERM "$demo_pid"
+status=0
+wait "$demo_pid" || status=$?
+equal "exit status of a stopped demo" 10 "$status"
+equal "what stays of a stopped demo" "" "$(ls -A "$work/tmp")"
+equal "who is left" "" "$(pgrep -s "$demo_pid" || true)"
+
+refused 5 "cannot be read" demo --record "$work/none"
+refused 7 "ECSCHNORR\|TPM" demo --record "$record" --suite p256
+refused 9 "another --state" demo --record "$record" --state "$state"

@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# PC and HPC at their limits: a port in use, a full queue, a stop in the middle of a request, a full
+# disk, a cloud that is away, hostile bodies.
+# usage: limits.sh CHARTSEAL
+if [ -z "${CHARTSEAL_NAMESPACE:-}" ] && unshare --mount true 2>/dev/null; then
+    CHARTSEAL_NAMESPACE=1 exec unshare --mount "$0" "$@" # for a small disk of our own
+fi
+# shellcheck source=tests/integration/parties.sh
+. "$(dirname "$0")/parties.sh" "$1" limits
+
+post() { # PATH CURL-OPTION...: "status" of a POST to the cloud
+    curl -s -o "$work/answer" -w '%{http_code}\n' "$cloud_url$1" "${@:2}"
+}
+
+hold_lock() { # SECONDS: nobody else writes to the cloud's database meanwhile
+    python3 - "$work/cloud/chartseal.db" "$1" "$work/held" <<'PYTHON' &
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)
+db.execute("BEGIN IMMEDIATE")
+open(sys.argv[3], "w").close()
+time.sleep(float(sys.argv[2]))
+db.execute("ROLLBACK")
+PYTHON
+    holder=$!
+    while [ ! -e "$work/held" ]; do sleep 0.02; done
+    rm "$work/held"
+}
+
+say "founding"
+make_world
+make_cloud ed25519
+start cloud --workers 1 --queue 2
+
+say "a port in use"
+refused 8 "$cloud_port" cloud serve --dir "$work/cloud" 2>&1
+
+say "hostile bodies"
+[ "$(post /v1/search --data-binary 'not CBOR')" = 400 ] || fail "rubbish"
+[ "$(post /v1/search --data-binary '')" = 400 ] || fail "an empty body"
+[ "$(head -c 6000000 /dev/zero | post /v1/register --data-binary @-)" = 413 ] || fail "6 MB"
+[ "$(post /v1/nothing --data-binary x)" = 404 ] || fail "an unknown path"
+[ "$(post /v1/search -X GET)" = 405 ] || fail "a GET"
+[ "$(curl -s -o "$work/answer" -w '%{http_code}' "$cloud_url/v1/parameters")" = 200 ]
+cmp "$work/answer" "$work/cloud/cloud.cbor"
+
+say "a full queue"
+hold_lock 2
+asked=()
+for i in 1 2 3 4 5 6; do
+    curl -s -o /dev/null -D "$work/head.$i" --data-binary x "$cloud_url/v1/search" &
+    asked+=($!)
+    sleep 0.05
+done
+curl -sf "$cloud_url/healthz" >/dev/null || fail "no /healthz while all workers are busy"
+wait "${asked[@]}" "$holder"
+[ "$(grep -l ' 503 ' "$work"/head.* | wc -l)" -eq 3 ] || fail "$(head -n 1 "$work"/head.*)"
+[ "$(grep -l ' 400 ' "$work"/head.* | wc -l)" -eq 3 ] || fail "$(head -n 1 "$work"/head.*)"
+[ "$(grep -li '^retry-after: [1-9]' "$work"/head.* | wc -l)" -eq 3 ] ||
+    fail "503 without Retry-After"
+
+say "a stop in the middle of a request"
+hold_lock 1
+curl -s -o /dev/null -w '%{http_code}' --data-binary x "$cloud_url/v1/search" >"$work/status" &
+last=$!
+sleep 0.3
+stop cloud
+wait "$last" "$holder"
+[ "$(cat "$work/status")" = 400 ] || fail "the request got no answer: $(cat "$work/status")"
+
+say "a cloud that is away"
+start cloud
+if [ -n "${CHARTSEAL_NAMESPACE:-}" ]; then
+    mkdir "$work/hospital"
+    mount -t tmpfs -o size=6m,mode=700 tmpfs "$work/hospital"
+fi
+make_hospital hospital hospital.example
+make_doctor doctor D-1
+make_patient patient P-1
+stop cloud
+cs hospital import --dir "$work/hospital" --patient P-1 --department surgery \
+    --file "$data/patient.json" --json | jq -e '.published == false' >/dev/null ||
+    fail "the import does not say that it is not published"
+start hospital
+start cloud
+for ((i = 0; i < 100; i++)); do
+    ! cs hospital status --dir "$work/hospital" --json | jq -e '.unpublished == 0' >/dev/null ||
+        break
+    sleep 0.3
+done
+visit doctor patient surgery
+cmp "$data/patient.json" "$work/visit.record"
+
+if [ -n "${CHARTSEAL_NAMESPACE:-}" ]; then
+    say "a full disk"
+    head -c 8000000 /dev/zero >"$work/hospital/ballast" 2>/dev/null || true
+    head -c 8000000 /dev/urandom >"$work/large"
+    refused 9 full hospital import --dir "$work/hospital" --patient P-1 --department surgery \
+        --file "$work/large"
+    # What fits into pages that are free already may get through; what does not is refused.
+    status=0
+    visit doctor patient surgery || status=$?
+    [ "$status" -eq 0 ] || [ "$status" -eq 9 ] ||
+        fail "a visit on a full disk: $status, $(cat "$work/visit-doctor.json")"
+    rm "$work/hospital/ballast"
+    visit doctor patient surgery
+    cmp "$data/patient.json" "$work/visit.record"
+    head -c 1000000 "$work/large" >"$work/small"
+    small=$(import hospital P-1 surgery "$work/small")
+    visit doctor patient surgery --record "$small"
+    cmp "$work/small" "$work/visit.record"
+fi
+
+say "stopping"
+stop hospital
+stop cloud
+cs audit verify --dir "$work/hospital" >/dev/null

@@ -1,0 +1,195 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What goes wrong: bad input, wrong PINs, crashes, revocation. Each is one line that says what to do
+# next, with its exit status, and nothing is lost.
+set -euo pipefail
+# shellcheck source=tests/integration/world.sh
+. "$(dirname "$0")/world.sh"
+
+make_world
+start_cloud
+start_hospital
+
+# -- the command itself
+equal "an unknown group" 2 "$("$chartseal" nonsense >/dev/null 2>&1 || echo $?)"
+equal "an unknown verb" 2 "$("$chartseal" doctor dance >/dev/null 2>&1 || echo $?)"
+refused 2 "is no option" doctor visit --dance
+refused 2 "is missing" doctor visit --dir "$state/doctor"
+refused 2 "no HOST:PORT" patient visit --dir "$state/patient" --station nowhere --doctor x \
+    --diagnosis-out "$work/x"
+refused 2 "--no-record" doctor visit --dir "$state/doctor" --listen 127.0.0.1:0 --department d \
+    --diagnosis "$data/diagnosis.txt" --no-record --record 00112233445566778899aabbccddeeff
+refused 2 "32 hex digits" doctor visit --dir "$state/doctor" --listen 127.0.0.1:0 --department d \
+    --diagnosis "$data/diagnosis.txt" --record 77
+refused 2 "home of a doctor" patient visit --dir "$state/doctor" --station 127.0.0.1:1 --doctor x \
+    --diagnosis-out "$work/x"
+refused 5 "init" doctor visit --dir "$work" --listen 127.0.0.1:0 --department d \
+    --diagnosis "$data/diagnosis.txt"
+refused 5 "diagnosis" doctor visit --dir "$state/doctor" --listen 127.0.0.1:0 --department d \
+    --diagnosis "$work/none"
+equal "an error as JSON" "false usage 2" "$("$chartseal" token audit --json |
+    jq -r '[.ok, .error.code, .error.category] | join(" ")' || true)"
+equal "help" 0 "$("$chartseal" doctor visit --help >"$work/help" && echo 0)"
+equal "help names the options" 1 "$(grep -c '^  --department DE' "$work/help")"
+
+# -- PINs
+cp -a "$state/patient/pin" "$work/pin"
+printf '00000000' >"$state/patient/pin"
+refused 6 "PIN" patient visit --dir "$state/patient" --station 127.0.0.1:1 --doctor x \
+    --diagnosis-out "$work/x"
+chmod 644 "$state/patient/pin"
+refused 6 "chmod 600" patient visit --dir "$state/patient" --station 127.0.0.1:1 --doctor x \
+    --diagnosis-out "$work/x"
+cp -a "$work/pin" "$state/patient/pin"
+equal "the right PIN afterwards" 0 "$("$chartseal" token audit --dir "$state/patient" >/dev/null &&
+    echo 0)"
+
+# -- a whole visit on the running services, and what it may not have
+visit 0 0 "a visit" --doctor "$doctor_id" -- --department general-medicine
+equal "the record" "$(sha256sum <"$data/patient.json")" "$(sha256sum <"$work/record")"
+equal "the diagnosis" "$(sha256sum <"$data/diagnosis.txt")" "$(sha256sum <"$work/diagnosis")"
+rm -f "$work/record" "$work/diagnosis"
+visit 5 5 "a record that is not there" --doctor "$doctor_id" -- --department general-medicine \
+    --record 00112233445566778899aabbccddeeff
+equal "no file of it" "" "$(ls "$work"/record* 2>/dev/null || true)"
+visit 5 5 "an unknown department" --doctor "$doctor_id" -- --department astrology
+visit 4 4 "a consent for another department" --doctor "$doctor_id" --consent-department cardiology \
+    -- --department general-medicine
+visit 4 4 "another doctor than agreed" --doctor dr-somebody-else -- --department general-medicine
+visit 5 5 "a hospital that has none" --doctor "$doctor_id" -- --department general-medicine \
+    --hospital hospital-south
+visit 0 0 "no consent, no record" --doctor "$doctor_id" --no-consent -- \
+    --department general-medicine
+equal "without consent" "null null" \
+    "$(jq -r '[.record, .diagnosis.filed] | map(tostring) | join(" ")' "$work/station.json")"
+visit 0 0 "any department, no record" --doctor "$doctor_id" --consent-department any -- \
+    --department general-medicine --no-record
+equal "filed without having read" string "$(jq -r '.diagnosis.filed | type' "$work/station.json")"
+
+# -- an emergency: no device
+"$chartseal" doctor visit --dir "$state/doctor" --department general-medicine \
+    --emergency "unconscious" --patient "$patient_id" --diagnosis "$data/diagnosis.txt" \
+    --record-out "$work/record" --json >"$work/emergency.json"
+equal "an emergency" "true false string" "$(jq -r \
+    '[.ok, .diagnosis.delivered, (.diagnosis.filed | type)] | map(tostring) | join(" ")' \
+    "$work/emergency.json")"
+refused 2 "go together" doctor visit --dir "$state/doctor" --department general-medicine \
+    --emergency "unconscious" --diagnosis "$data/diagnosis.txt"
+
+# -- ports
+start_station --diagnosis "$data/diagnosis.txt" --department general-medicine
+refused 8 "${station##*:}" doctor visit --dir "$state/doctor" --listen "$station" \
+    --department general-medicine --diagnosis "$data/diagnosis.txt"
+kill -TERM "$station_pid"
+ends "$station_pid" "a station that is stopped" 10
+refused 8 "127.0.0.1" patient visit --dir "$state/patient" --station "$station" \
+    --doctor "$doctor_id" --diagnosis-out "$work/x"
+refused 10 "--timeout" doctor visit --dir "$state/doctor" --listen 127.0.0.1:0 --timeout 1 \
+    --department general-medicine --diagnosis "$data/diagnosis.txt"
+
+# -- the processes are closed to debuggers and leave no core
+for pid in "$cloud_pid" "$hospital_pid"; do
+    equal "core size of $pid" "0 0" "$(awk '/Max core file size/ {print $5, $6}' "/proc/$pid/limits")"
+done
+
+# -- crashes: the hospital dies while the doctor writes; the diagnosis is filed all the same
+typing=$work/typing
+mkfifo "$typing"
+exec 7<>"$typing"
+rm -f "$work/record"
+start_station --diagnosis - --department general-medicine --record-out "$work/record"
+"$chartseal" patient visit --dir "$state/patient" --station "$station" --doctor "$doctor_id" \
+    --diagnosis-out "$work/diagnosis" --json >"$work/patient.json" 7>&- &
+patient_pid=$!
+for _ in $(seq 300); do
+    [ -s "$work/record" ] && break
+    sleep 0.1
+done
+kill_hard "$hospital_pid"
+kill_hard "$cloud_pid"
+start_cloud
+start_hospital
+cat "$data/diagnosis.txt" >&7
+exec 7>&-
+typing=
+ends "$patient_pid" "the patient has the diagnosis" 0
+ends "$station_pid" "the doctor could file it" 0
+equal "it was filed in a new session" 2 "$(jq .filing_ops.sign "$work/station.json")"
+
+# the hospital is away while the doctor writes: the diagnosis is kept
+rm -f "$work/record"
+kill_hard "$hospital_pid"
+visit 8 8 "a hospital that is away" --doctor "$doctor_id" -- --department general-medicine
+visit 8 0 "a hospital that is away at the filing" --doctor "$doctor_id" -- \
+    --department general-medicine --no-record
+kept=$(find "$state/doctor" -name 'unfiled-*')
+equal "the diagnosis is kept" "$(sha256sum <"$data/diagnosis.txt")" "$(sha256sum <"$kept")"
+start_hospital
+visit 0 0 "a visit after the crash" --doctor "$doctor_id" -- --department general-medicine
+
+# -- registered again, as after a lost answer: the old credential is superseded, the code still good
+"$chartseal" patient register --dir "$state/patient" --code-file "$state/patient/enrolment-code" \
+    --passphrase-file "$state/patient/passphrase" >/dev/null
+rm "$state/doctor/credential.cbor"
+refused 4 "register" doctor visit --dir "$state/doctor" --listen 127.0.0.1:0 \
+    --department general-medicine --diagnosis "$data/diagnosis.txt"
+"$chartseal" doctor register --dir "$state/doctor" >/dev/null
+sleep 3 # until the new list of revoked credentials is handed out
+visit 0 0 "a visit after registering again" --doctor "$doctor_id" -- --department general-medicine
+
+# -- registration: a code is for one, and an identity too
+mkdir "$work/other"
+printf 'not a code\n' >"$work/code"
+printf 'a passphrase\n' >"$work/phrase"
+token=$(jq -r .token "$state/patient/config.json")
+"$chartseal" token init --module "${token#*module-path=}" --label other \
+    --so-pin-file "$state/patient/so-pin" --pin-file "$state/patient/pin" >/dev/null
+init=(patient init --dir "$work/other/home" --id "$patient_id"
+    --token "${token/demo-patient/other}" --authority "$state/authority/certificate.pem")
+printf '00000000' >"$work/bad-pin"
+chmod 600 "$work/bad-pin"
+refused 6 "PIN" "${init[@]}" --pin-file "$work/bad-pin" --cloud-file "$state/cloud/cloud.cbor"
+refused 3 "" "${init[@]}" --pin-file "$state/patient/pin" --cloud-file "$state/patient/crl.pem"
+init+=(--pin-file "$state/patient/pin" --cloud-file "$state/cloud/cloud.cbor")
+"$chartseal" "${init[@]}" >"$work/init.out"
+equal "the fingerprint is shown" 1 "$(grep -c "$(sha256sum "$state/cloud/cloud.cbor" |
+    cut -d' ' -f1)" "$work/init.out")"
+refused 9 "already" "${init[@]}"
+refused 4 "register" patient visit --dir "$work/other/home" --station 127.0.0.1:1 --doctor x \
+    --cloud-url "$cloud_url" --diagnosis-out "$work/x"
+register=(patient register --dir "$work/other/home" --cloud-url "$cloud_url"
+    --code-file "$work/code" --passphrase-file "$work/phrase")
+refused 3 "code" "${register[@]}"
+printf '00112233445566778899aabbccddeeff\n' >"$work/code"
+refused 4 "enrolment" "${register[@]}"
+rm "$work/code"
+"$chartseal" cloud enrol --dir "$state/cloud" --role patient --id "$patient_id" \
+    --code-file "$work/code" >/dev/null
+refused 4 "taken" "${register[@]}"
+
+# -- revocation: of the certificate, which the doctor notices, and of credentials
+"$chartseal" authority revoke --dir "$state/authority" \
+    --certificate "$state/doctor/certificate.pem" >/dev/null
+cp -a "$state/doctor/crl.pem" "$work/crl.pem"
+cp "$state/authority/crl.pem" "$state/doctor/crl.pem"
+refused 4 "revoked" doctor visit --dir "$state/doctor" --listen 127.0.0.1:0 \
+    --department general-medicine --diagnosis "$data/diagnosis.txt"
+cp -a "$work/crl.pem" "$state/doctor/crl.pem"
+cp -a "$state/patient/crl.pem" "$work/crl.pem"
+cp "$state/authority/crl.pem" "$state/patient/crl.pem"
+visit 4 4 "a patient who knows of the revocation" --doctor "$doctor_id" -- \
+    --department general-medicine
+cp -a "$work/crl.pem" "$state/patient/crl.pem"
+refused 5 "serial" authority revoke --dir "$state/authority" --serial 4000000000000001
+"$chartseal" cloud revoke --dir "$state/cloud" --role patient --id "$patient_id" >/dev/null
+sleep 3 # the service hands out the new list within two seconds
+visit 4 4 "a revoked patient" --doctor "$doctor_id" -- --department general-medicine
+
+# -- the audit chains have come through all of it
+kill -TERM "$cloud_pid" "$hospital_pid"
+wait "$cloud_pid" "$hospital_pid"
+for server in cloud hospital; do
+    equal "the audit chain of the $server" 0 "$("$chartseal" audit verify --dir "$state/$server" \
+        >"$work/audit.out" 2>&1 && echo 0)"
+done
