@@ -79,6 +79,10 @@ static int visit_module(void *context, p11_module *module, cs_error *error)
 int cs_pkcs11_token_list(const char *module, cs_token_visit_fn fn, void *context, cs_error *error)
 {
     visit v = {fn, context};
+    int rc;
 
-    return p11_module_each(module, visit_module, &v, error);
+    p11_scan_begin();
+    rc = p11_module_each(module, visit_module, &v, error);
+    p11_scan_end();
+    return rc;
 }

@@ -16,6 +16,7 @@ static struct {
     pid_t configured_pid;
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER, .tokens_lock = PTHREAD_MUTEX_INITIALIZER};
 
+static pthread_mutex_t scan_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 /* The list of tokens is whole in the child because its lock is held over the fork. The other lock
@@ -37,12 +38,24 @@ static void after_fork_in_child(void)
         p11_pool_after_fork(token);
     p11_login_after_fork();
     (void)pthread_mutex_init(&registry.lock, NULL);
+    (void)pthread_mutex_init(&scan_lock, NULL);
     (void)pthread_mutex_unlock(&registry.tokens_lock);
 }
 
 static void watch_forks(void)
 {
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+void p11_scan_begin(void)
+{
+    (void)pthread_once(&fork_once, watch_forks);
+    (void)pthread_mutex_lock(&scan_lock);
+}
+
+void p11_scan_end(void)
+{
+    (void)pthread_mutex_unlock(&scan_lock);
 }
 
 void p11_registry_add(p11_token *token)

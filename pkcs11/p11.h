@@ -13,9 +13,9 @@
  *   key       an object found once, with its public half; its handle is good for one generation of
  *             the token's sessions
  *
- * Locks: the registry's (modules, list of tokens), one per token (pool and handles), one for
- * logins. None is held during a call to a token, except the login's and, while a module is loaded,
- * the registry's.
+ * Locks: the registry's (modules, list of tokens), one for whoever looks for tokens, one per token
+ * (pool and handles), one for logins. None is held during a call to a token, except the login's,
+ * the looking one's and, while a module is loaded, the registry's.
  */
 
 #include "token/backend.h"
@@ -34,6 +34,7 @@
 #define P11_TIMEOUT_MS 10000     /* wait for a free session */
 #define P11_BACKOFF_FIRST_MS 100 /* between two tries to find a lost token again */
 #define P11_BACKOFF_MAX_MS 5000
+#define P11_LOOKS_AGAIN 3    /* for a token absent at the opening: after 100, 200 and 400 ms */
 #define P11_SLOTS_MAX 1024   /* a partitioned HSM has tens */
 #define P11_OBJECTS_MAX 4096 /* private and secret keys that an audit lists */
 #define P11_ID_MAX 64        /* CKA_ID; ours have 20 bytes */
@@ -103,6 +104,9 @@ int p11_module_get(p11_module **out, const char *path, cs_error *error);
 typedef int (*p11_module_fn)(void *context, p11_module *module, cs_error *error);
 int p11_module_each(const char *path, p11_module_fn fn, void *context, cs_error *error);
 void p11_module_hold(p11_module *module);
+/* One thread at a time looks for tokens: the modules that nothing holds are its own meanwhile. */
+void p11_scan_begin(void);
+void p11_scan_end(void);
 void p11_module_put(p11_module *module);
 /* After fork: initialises it for this process, once. */
 int p11_module_revive(p11_module *module, cs_error *error);
@@ -155,6 +159,7 @@ int p11_login_context(p11_token *token, CK_SESSION_HANDLE session, cs_error *err
 void p11_login_after_fork(void);
 
 /* -- session.c */
+void p11_pause_ms(long ms);
 int p11_pool_new(p11_token *token, unsigned wanted, cs_error *error);
 void p11_pool_free(p11_token *token);
 int p11_session_take(p11_token *token, p11_session *out, cs_error *error);

@@ -14,6 +14,14 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+void p11_pause_ms(long ms)
+{
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+
+    while (nanosleep(&time, &time) != 0 && errno == EINTR)
+        ;
+}
+
 static void init_locks(p11_token *token)
 {
     pthread_condattr_t attributes;

@@ -37,10 +37,25 @@ static int match_module(void *context, p11_module *module, cs_error *error)
     return p11_slot_each(module, match_slot, s, error);
 }
 
+static int look(search *s, cs_error *error)
+{
+    s->matches = 0;
+    return p11_module_each(p11_kit_uri_get_module_path(s->uri), match_module, s, error);
+}
+
+/* Some modules take in their tokens when they are initialised, and then alone. SoftHSM is one, and
+ * it rewrites a token's file at each login of any process: who comes in that moment sees no token
+ * for as long as the module stays initialised. So an absent token is looked for again, by modules
+ * begun anew where nothing holds them. */
 static int find_token(search *s, cs_error *error)
 {
-    int rc = p11_module_each(p11_kit_uri_get_module_path(s->uri), match_module, s, error);
+    int rc = look(s, error);
 
+    for (unsigned i = 0; rc == CS_OK && s->matches == 0 && i < P11_LOOKS_AGAIN; i++) {
+        p11_pause_ms(P11_BACKOFF_FIRST_MS << i);
+        cs_pkcs11_shutdown();
+        rc = look(s, error);
+    }
     if (rc != CS_OK)
         return rc;
     if (s->matches == 0)
@@ -105,8 +120,6 @@ static int set_up(
     int rc;
 
     token->base.ops = &token_ops;
-    token->module = s->found.module;
-    p11_module_hold(token->module);
     token->slot = s->found.id;
     token->info = s->found.info;
     p11_text(token->label, sizeof token->label, token->info.label, sizeof token->info.label);
@@ -133,14 +146,20 @@ int cs_pkcs11_token_open(
     rc = p11_uri_parse(&s.uri, uri, error);
     if (rc != CS_OK)
         return rc;
+    p11_scan_begin();
     rc = find_token(&s, error);
+    if (rc == CS_OK)
+        p11_module_hold(s.found.module);
+    p11_scan_end();
     if (rc != CS_OK)
         goto out;
     token = calloc(1, sizeof *token);
     if (token == NULL) {
+        p11_module_put(s.found.module);
         rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a token");
         goto out;
     }
+    token->module = s.found.module; /* held */
     rc = set_up(token, &s, options == NULL ? &defaults : options, error);
     if (rc != CS_OK) {
         free_token(token);

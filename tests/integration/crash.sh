@@ -20,6 +20,29 @@ PYTHON
         fail "a database is damaged"
 }
 
+# SoftHSM, which stands in for the HSM, rewrites a token's file at each login, first cutting it to
+# nothing: whoever is killed in between leaves a token without label and PIN. That is its own gap
+# (docs/deployment.md), not what is tested here.
+keep_token_files() {
+    local file
+    mkdir -p "$work/token-files"
+    for file in "$work"/tokens/*/token.object; do
+        cp "$file" "$work/token-files/$(basename "$(dirname "$file")")"
+    done
+}
+
+mend_token_files() {
+    local kept file
+    for kept in "$work"/token-files/*; do
+        file=$work/tokens/$(basename "$kept")/token.object
+        [ ! -s "$file" ] || continue
+        sleep 0.2 # somebody alive may be writing it
+        [ ! -s "$file" ] || continue
+        say "a token file of SoftHSM was cut by a kill; put back"
+        cp "$kept" "$file"
+    done
+}
+
 until_end() { # COMMAND: again and again until $work/end is there
     while [ ! -e "$work/end" ]; do
         "$@" || true
@@ -67,6 +90,7 @@ start hospital
 make_doctor doctor D-1
 make_patient patient P-1
 record=$(import hospital P-1 cardiology "$data/patient.json")
+keep_token_files
 touch "$work"/acked.{records,registrations,filings}
 
 say "work for $seconds s, with kill -9"
@@ -83,6 +107,7 @@ for ((end = SECONDS + seconds; SECONDS < end; )); do
     kill_hard "$name"
     kills=$((kills + 1))
     check_databases
+    mend_token_files
     start "$name"
 done
 touch "$work/end"
@@ -100,6 +125,7 @@ done
 say "what was acknowledged is there"
 kill_hard hospital
 kill_hard cloud
+mend_token_files
 start cloud
 start hospital
 cs hospital list --dir "$work/hospital" --json >"$work/list.json"

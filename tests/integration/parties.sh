@@ -25,6 +25,10 @@ finish() {
     for name in "${!pids[@]}"; do
         { kill -KILL "${pids[$name]}" && wait "${pids[$name]}"; } 2>/dev/null || true
     done
+    # whatever else works in the background, with its children: a failed test ends at once
+    for name in $(jobs -p); do
+        { pkill -KILL -P "$name"; kill -KILL "$name"; wait "$name"; } 2>/dev/null || true
+    done
     if [ "$status" -ne 0 ]; then
         tail -n 20 "$work"/log/*.err >&2 2>/dev/null || true
     fi

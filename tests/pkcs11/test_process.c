@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many threads on few sessions, and processes that fork with a token open. */
+/* Many threads on few sessions, processes that fork with a token open, others that log in. */
 #include "fixture.h"
 
+#include <glob.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -138,11 +140,77 @@ static void test_fork(void **state)
     cs_token_close(&token);
 }
 
+/* The file in which SoftHSM keeps a token's label, flags and PIN. */
+static void token_object(char path[PATH_MAX])
+{
+    char pattern[PATH_MAX];
+    glob_t found;
+
+    (void)snprintf(pattern, sizeof pattern, "%s/tokens/*/token.object", fx.directory);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, 1);
+    (void)snprintf(path, PATH_MAX, "%s", found.gl_pathv[0]);
+    globfree(&found);
+}
+
+static size_t read_file(const char *path, uint8_t *out, size_t size)
+{
+    FILE *file = fopen(path, "rbe");
+    size_t n;
+
+    assert_non_null(file);
+    n = fread(out, 1, size, file);
+    assert_int_equal(fclose(file), 0);
+    return n;
+}
+
+static void write_file(const char *path, const uint8_t *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wbe");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void *open_token(void *context)
+{
+    cs_token_options options = fixture_options();
+    cs_token **token = context;
+
+    return cs_token_open(token, fixture_uri(LABEL, ""), &options, NULL) == CS_OK ? token : NULL;
+}
+
+/* What another process's login does to the file, drawn out: it is cut to nothing, then written. */
+static void test_token_rewritten(void **state)
+{
+    char path[PATH_MAX];
+    uint8_t bytes[4096];
+    size_t n;
+    pthread_t opener;
+    cs_token *token = NULL;
+    void *opened;
+
+    (void)state;
+    cs_token_shutdown(); /* the module is to read the file anew */
+    token_object(path);
+    n = read_file(path, bytes, sizeof bytes);
+    assert_in_range(n, 1, sizeof bytes - 1);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(pthread_create(&opener, NULL, open_token, &token), 0);
+    assert_int_equal(usleep(50 * 1000), 0);
+    write_file(path, bytes, n);
+    assert_int_equal(pthread_join(opener, &opened), 0);
+    assert_non_null(opened);
+    cs_token_close(&token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_token_rewritten),
     };
 
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
