@@ -39,6 +39,7 @@ CS_MUST_CHECK int cs_search_new(cs_search **out, const cs_party *doctor, const c
     const char *id_de, cs_view consent, const char *reason, cs_error *error);
 void cs_search_free(cs_search **search);
 
+/* One answer for each S1, and for each S3: after a refused one the request is made again. */
 CS_MUST_CHECK int cs_search_s1(cs_search *search, const cs_env *env, cs_buf *s1, cs_error *error);
 CS_MUST_CHECK int cs_search_s2(cs_search *search, const cs_env *env, cs_view s2, cs_error *error);
 

@@ -121,8 +121,12 @@ static int take_found(cs_search *search, const cs_env *env, cs_view bytes, cs_vi
     cs_hospital *hospital = &search->hospitals[search->count];
     uint8_t commitment[CS_HASH_SIZE];
     cs_found found;
-    int rc = cs_decode(&cs_found_schema, &found, bytes, error);
+    int rc;
 
+    if (search->count == CS_LIST_MAX)
+        return CS_FAIL(
+            error, CS_E_TOO_LARGE, "the answer names more than %d hospitals", CS_LIST_MAX);
+    rc = cs_decode(&cs_found_schema, &found, bytes, error);
     if (rc == CS_OK)
         rc = cs_hospital_hash(commitment, found.id_hpc, found.salt, error);
     if (rc == CS_OK && !cs_view_equal(CS_VIEW_ARRAY(commitment),
@@ -179,9 +183,12 @@ int cs_search_s2(cs_search *search, const cs_env *env, cs_view s2, cs_error *err
     uint64_t time;
     int rc = want_step(search, SENT_S1, error);
 
-    if (rc == CS_OK)
-        rc = cs_envelope_open(
-            "chartseal/1 S2", search->me, env, s2, &cs_cc_schema, &cc, &plain, &time, NULL, error);
+    if (rc != CS_OK)
+        return rc;
+    search->step = NEW; /* one answer: after a refused one S1 is made again */
+    search->count = 0;
+    rc = cs_envelope_open(
+        "chartseal/1 S2", search->me, env, s2, &cs_cc_schema, &cc, &plain, &time, NULL, error);
     if (rc == CS_OK)
         rc = cs_check_same_time(time, cc.t_c, error);
     if (rc == CS_OK)
@@ -191,6 +198,8 @@ int cs_search_s2(cs_search *search, const cs_env *env, cs_view s2, cs_error *err
     if (rc == CS_OK) {
         memcpy(search->sig_c, cc.sig_c.p, CS_SIGNATURE_SIZE);
         search->step = FOUND;
+    } else {
+        search->count = 0;
     }
     cs_buf_free(&plain);
     return rc;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The doctor's side of a search against a cloud or a hospital that answers as it likes, and against
+ * a caller that takes the steps as they should not be taken. */
+#include "play.h"
+#include "soft_token.h"
+
+#include <string.h>
+
+static cs_token *make_soft(const char *name)
+{
+    (void)name;
+    return cs_soft_token_new();
+}
+
+static cast c;
+static play p;
+
+static int open_play(void **state)
+{
+    (void)state;
+    cast_open(&c, CS_SUITE_ED25519, make_soft);
+    play_open(&p, &c);
+    return 0;
+}
+
+static int close_play(void **state)
+{
+    (void)state;
+    play_close(&p);
+    cast_close(&c);
+    return 0;
+}
+
+/* PC answers S1 with `count` hospitals, of which the last may be no hospital. */
+static void answer_s1(cs_buf *s2, cs_view s1, size_t count, bool last_is_garbage)
+{
+    cs_index_value rows[CS_LIST_MAX];
+
+    for (size_t i = 0; i < count; i++)
+        rows[i] = (cs_index_value){.id_hpc = cs_view_str(c.hospital.id),
+            .credential_hpc = cs_credential_view(&c.hospital.credential),
+            .url = cs_view_str("http://127.0.0.1:7420")};
+    if (last_is_garbage)
+        rows[count - 1].credential_hpc = cs_view_str("no credential");
+    c.pc.memory.seen_count = 0;
+    assert_ok(cs_query_open(&p.query, &c.pc.party, &c.pc.env, s1, error));
+    cs_buf_clear(s2);
+    assert_ok(cs_query_answer(&c.pc.party, &c.pc.env, &p.query, rows, count, s2, error));
+}
+
+/* PC answers one S1 twice, with the longest list that there is and a fault at its end: what the
+ * refused answer left must not be counted, and there is no second answer. */
+static void test_s2_twice(void **state)
+{
+    cs_buf s1 = {0};
+    cs_buf s2 = {0};
+
+    (void)state;
+    assert_ok(cs_search_new(&p.search, &c.doctor.party, c.patient.id, PLAY_DEPARTMENT, (cs_view){0},
+        "unconscious on arrival", error));
+    assert_ok(cs_search_s1(p.search, &c.doctor.env, &s1, error));
+    answer_s1(&s2, cs_view_buf(&s1), CS_LIST_MAX, true);
+    assert_fails(CS_E_MALFORMED, cs_search_s2(p.search, &c.doctor.env, cs_view_buf(&s2), error));
+    assert_int_equal(cs_search_count(p.search), 0);
+    cast_at(&c, CAST_START + 1);
+    answer_s1(&s2, cs_view_buf(&s1), CS_LIST_MAX, false);
+    assert_fails(CS_E_ORDER, cs_search_s2(p.search, &c.doctor.env, cs_view_buf(&s2), error));
+    /* the search itself can go on, with another S1 */
+    cs_buf_clear(&s1);
+    assert_ok(cs_search_s1(p.search, &c.doctor.env, &s1, error));
+    answer_s1(&s2, cs_view_buf(&s1), CS_LIST_MAX, false);
+    assert_ok(cs_search_s2(p.search, &c.doctor.env, cs_view_buf(&s2), error));
+    assert_int_equal(cs_search_count(p.search), CS_LIST_MAX);
+    assert_fails(CS_E_ORDER, cs_search_s2(p.search, &c.doctor.env, cs_view_buf(&s2), error));
+    cs_buf_free(&s1);
+    cs_buf_free(&s2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_s2_twice, open_play, close_play),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
