@@ -60,7 +60,8 @@ CS_MUST_CHECK int cs_search_s4(cs_search *search, const cs_env *env, cs_view s4,
 /* Ask for a record: record_id of 16 bytes, or empty for the newest. One chunk, the last. */
 CS_MUST_CHECK int cs_search_s5(cs_search *search, const cs_env *env, cs_view record_id,
     cs_buf *head, cs_buf *chunk, cs_error *error);
-/* S6. *record points into *plain. *bulk is NULL when the record has no bytes. */
+/* S6, of the record asked for. *record points into *plain. *bulk is NULL when the record has no
+ * bytes. */
 CS_MUST_CHECK int cs_search_s6(cs_search *search, const cs_env *env, cs_view head, cs_view chunk,
     bool final, cs_buf *plain, cs_chpc2 *record, cs_bulk **bulk, cs_error *error);
 /* After the last chunk: h(M_EMR) is what was announced, and SigEMR is HPC's over it. */

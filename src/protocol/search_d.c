@@ -26,6 +26,8 @@ struct cs_search {
     cs_point r_d3;
     int64_t t_d3;
     cs_session *session;
+    uint8_t asked[16]; /* the record that S5 names */
+    size_t asked_size; /* 0: the newest, whichever that is */
 };
 
 static int want_step(const cs_search *search, search_step step, cs_error *error)
@@ -381,7 +383,24 @@ int cs_search_s5(cs_search *search, const cs_env *env, cs_view record_id, cs_buf
     if (rc == CS_OK)
         rc = cs_session_put(search->session, "chartseal/1 S5", env->now, &cs_cd4_schema, &cd4, 0,
             head, chunk, &final, &none, error);
+    if (rc == CS_OK) {
+        search->asked_size = record_id.n;
+        if (record_id.n > 0)
+            memcpy(search->asked, record_id.p, record_id.n);
+    }
     return rc;
+}
+
+/* SigEMR says whose record it is, and of which department; it cannot say that it is the one asked
+ * for. */
+static int check_asked(const cs_search *search, const cs_chpc2 *record, cs_error *error)
+{
+    const cs_view asked = {search->asked, search->asked_size};
+
+    if (asked.n > 0 && !cs_view_equal(record->record_id, asked))
+        return CS_FAIL(
+            error, CS_E_RECIPIENT, "the hospital sent another record than was asked for");
+    return CS_OK;
 }
 
 int cs_search_s6(cs_search *search, const cs_env *env, cs_view head, cs_view chunk, bool final,
@@ -397,6 +416,8 @@ int cs_search_s6(cs_search *search, const cs_env *env, cs_view head, cs_view chu
             &cs_chpc2_schema, record, plain, &time, &stream, error);
     if (rc == CS_OK)
         rc = cs_check_same_time(time, record->t_hpc2, error);
+    if (rc == CS_OK)
+        rc = check_asked(search, record, error);
     if (rc == CS_OK)
         rc = cs_bulk_take(bulk, &stream, record->size, error);
     cs_stream_free(&stream);

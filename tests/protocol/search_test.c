@@ -76,9 +76,66 @@ static void test_s2_twice(void **state)
     cs_buf_free(&s2);
 }
 
+/* S5 asks for one record and HPC gives `given`, a record without bytes that it signed itself. */
+static int other_record(
+    cs_view asked, const uint8_t given[16], cs_chpc2 *seen, cs_buf *plain, cs_error *outer)
+{
+    uint8_t hash[CS_HASH_SIZE];
+    uint8_t signature[CS_SIGNATURE_SIZE];
+    uint8_t id[16];
+    size_t id_size;
+    const cs_chpc2 record = {.record_id = {given, 16},
+        .media_type = cs_view_str("text/plain"),
+        .h_emr = CS_VIEW_ARRAY(hash),
+        .stored_at = CAST_START,
+        .sig_emr = CS_VIEW_ARRAY(signature)};
+    cs_bulk *bulk = NULL;
+    cs_buf head = {0};
+    cs_buf chunk = {0};
+    bool final = true;
+    int rc;
+
+    assert_ok(cs_hash(hash, (cs_view){0}, error));
+    assert_ok(cs_emr_sign(&c.hospital.party, c.patient.id, PLAY_DEPARTMENT, given, "text/plain",
+        hash, CAST_START, signature, error));
+    assert_ok(cs_search_s5(p.search, &c.doctor.env, asked, &head, &chunk, error));
+    assert_ok(cs_access_s5(p.session, &c.hospital.env, &p.query, cs_view_buf(&head),
+        cs_view_buf(&chunk), final, id, &id_size, error));
+    cs_buf_clear(&head);
+    cs_buf_clear(&chunk);
+    assert_ok(
+        cs_access_s6(p.session, &c.hospital.env, &record, &head, &chunk, &final, &bulk, error));
+    cs_buf_clear(plain);
+    rc = cs_search_s6(p.search, &c.doctor.env, cs_view_buf(&head), cs_view_buf(&chunk), final,
+        plain, seen, &bulk, outer);
+    assert_null(bulk);
+    cs_buf_free(&head);
+    cs_buf_free(&chunk);
+    return rc;
+}
+
+/* HPC gives another record of this patient than D asked for: its signature alone is in order. */
+static void test_other_record(void **state)
+{
+    static const uint8_t asked[16] = "asked for this.";
+    static const uint8_t other[16] = "and got another";
+    cs_buf plain = {0};
+    cs_chpc2 seen;
+
+    (void)state;
+    assert_ok(play_visit(&p, error));
+    assert_fails(CS_E_RECIPIENT, other_record(CS_VIEW_ARRAY(asked), other, &seen, &plain, error));
+    assert_ok(other_record(CS_VIEW_ARRAY(asked), asked, &seen, &plain, error));
+    assert_ok(cs_search_finish(p.search, &seen, NULL, error));
+    assert_ok(other_record((cs_view){0}, other, &seen, &plain, error)); /* the newest: any */
+    assert_ok(cs_search_finish(p.search, &seen, NULL, error));
+    cs_buf_free(&plain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_other_record, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_s2_twice, open_play, close_play),
     };
 
