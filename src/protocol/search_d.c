@@ -7,6 +7,8 @@
 #include <string.h>
 
 typedef enum search_step { NEW, SENT_S1, FOUND, SENT_S3, OPEN } search_step;
+/* Within an open session: a record is asked for, its content is on the way. */
+typedef enum record_step { NONE, ASKED, COMING } record_step;
 
 struct cs_search {
     const cs_party *me;
@@ -26,6 +28,7 @@ struct cs_search {
     cs_point r_d3;
     int64_t t_d3;
     cs_session *session;
+    record_step record;
     uint8_t asked[16]; /* the record that S5 names */
     size_t asked_size; /* 0: the newest, whichever that is */
 };
@@ -272,6 +275,8 @@ int cs_search_s3(cs_search *search, const cs_env *env, size_t i, cs_buf *s3, cs_
         return CS_FAIL(error, CS_E_ORDER, "a step of the search out of its order");
     if (i >= search->count)
         return CS_FAIL(error, CS_E_USAGE, "there is no hospital number %zu in the answer", i);
+    search->step = FOUND; /* what was with another hospital is over */
+    search->record = NONE;
     search->with = &search->hospitals[i];
     referral = (cs_referral){.sig_c_body = cs_view_buf(&search->sig_c_body),
         .sig_c = CS_VIEW_ARRAY(search->sig_c),
@@ -384,10 +389,20 @@ int cs_search_s5(cs_search *search, const cs_env *env, cs_view record_id, cs_buf
         rc = cs_session_put(search->session, "chartseal/1 S5", env->now, &cs_cd4_schema, &cd4, 0,
             head, chunk, &final, &none, error);
     if (rc == CS_OK) {
+        search->record = ASKED;
         search->asked_size = record_id.n;
         if (record_id.n > 0)
             memcpy(search->asked, record_id.p, record_id.n);
     }
+    return rc;
+}
+
+static int want_record(const cs_search *search, record_step step, cs_error *error)
+{
+    int rc = want_step(search, OPEN, error);
+
+    if (rc == CS_OK && search->record != step)
+        rc = CS_FAIL(error, CS_E_ORDER, "a record that was not asked for, or not sent");
     return rc;
 }
 
@@ -408,7 +423,7 @@ int cs_search_s6(cs_search *search, const cs_env *env, cs_view head, cs_view chu
 {
     cs_stream *stream = NULL;
     uint64_t time;
-    int rc = want_step(search, OPEN, error);
+    int rc = want_record(search, ASKED, error);
 
     *bulk = NULL;
     if (rc == CS_OK)
@@ -420,6 +435,7 @@ int cs_search_s6(cs_search *search, const cs_env *env, cs_view head, cs_view chu
         rc = check_asked(search, record, error);
     if (rc == CS_OK)
         rc = cs_bulk_take(bulk, &stream, record->size, error);
+    search->record = rc == CS_OK ? COMING : NONE;
     cs_stream_free(&stream);
     return rc;
 }
@@ -428,15 +444,19 @@ int cs_search_finish(
     cs_search *search, const cs_chpc2 *record, const cs_bulk *bulk, cs_error *error)
 {
     uint8_t hash[CS_HASH_SIZE];
-    const cs_sig_emr fields = {.id_hpc = cs_view_str(search->with->credential.id),
-        .id_p = cs_view_str(search->id_p),
+    cs_sig_emr fields = {.id_p = cs_view_str(search->id_p),
         .id_de = cs_view_str(search->id_de),
         .record_id = record->record_id,
         .media_type = record->media_type,
         .h_emr = record->h_emr,
         .time = record->stored_at};
-    int rc = cs_bulk_hash_or_empty(bulk, hash, error);
+    int rc = want_record(search, COMING, error);
 
+    if (rc != CS_OK)
+        return rc;
+    search->record = NONE;
+    fields.id_hpc = cs_view_str(search->with->credential.id);
+    rc = cs_bulk_hash_or_empty(bulk, hash, error);
     if (rc == CS_OK && !cs_view_equal(record->h_emr, CS_VIEW_ARRAY(hash)))
         rc = CS_FAIL(error, CS_E_SIGNATURE, "the record that came is not the one announced");
     if (rc == CS_OK)

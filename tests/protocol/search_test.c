@@ -132,9 +132,60 @@ static void test_other_record(void **state)
     cs_buf_free(&plain);
 }
 
+/* The end of a record before there is a hospital, after none was sent, and after D went on to
+ * another hospital, whose key would then be taken for SigEMR. */
+static void test_finish_out_of_order(void **state)
+{
+    static const uint8_t id[16] = "some record....";
+    cs_search *search = NULL;
+    cs_chpc2 seen = {0};
+    cs_buf plain = {0};
+    cs_buf s3 = {0};
+
+    (void)state;
+    assert_ok(cs_search_new(&search, &c.doctor.party, c.patient.id, PLAY_DEPARTMENT, (cs_view){0},
+        "unconscious on arrival", error));
+    assert_fails(CS_E_ORDER, cs_search_finish(search, &seen, NULL, error));
+    cs_search_free(&search);
+    assert_ok(play_visit(&p, error));
+    assert_fails(CS_E_ORDER, cs_search_finish(p.search, &seen, NULL, error));
+    assert_ok(other_record(CS_VIEW_ARRAY(id), id, &seen, &plain, error));
+    assert_ok(cs_search_s3(p.search, &c.doctor.env, 1, &s3, error));
+    assert_fails(CS_E_ORDER, cs_search_finish(p.search, &seen, NULL, error));
+    /* and when the session with the other one is open */
+    assert_ok(play_session(&p, 0, error));
+    assert_ok(other_record(CS_VIEW_ARRAY(id), id, &seen, &plain, error));
+    assert_ok(play_session(&p, 1, error));
+    assert_fails(CS_E_ORDER, cs_search_finish(p.search, &seen, NULL, error));
+    cs_buf_free(&plain);
+    cs_buf_free(&s3);
+}
+
+/* A S3 that the token fails to sign has given up the session before: no step takes it for open. */
+static void test_failed_s3(void **state)
+{
+    cs_buf head = {0};
+    cs_buf chunk = {0};
+    cs_buf s3 = {0};
+
+    (void)state;
+    assert_ok(play_visit(&p, error));
+    cs_soft_token_fail(c.doctor.token, CS_SOFT_ANY, 1);
+    assert_fails(CS_E_TOKEN, cs_search_s3(p.search, &c.doctor.env, 1, &s3, error));
+    cs_soft_token_fail(c.doctor.token, CS_SOFT_ANY, 0);
+    assert_fails(
+        CS_E_ORDER, cs_search_s5(p.search, &c.doctor.env, (cs_view){0}, &head, &chunk, error));
+    assert_ok(play_session(&p, 1, error));
+    cs_buf_free(&head);
+    cs_buf_free(&chunk);
+    cs_buf_free(&s3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_finish_out_of_order, open_play, close_play),
+        cmocka_unit_test_setup_teardown(test_failed_s3, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_other_record, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_s2_twice, open_play, close_play),
     };
