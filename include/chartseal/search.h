@@ -28,6 +28,9 @@
 #include <chartseal/consultation.h>
 
 #define CS_REFERRAL_AGE_MAX 600000 /* ms: D chooses among hospitals, a person may have to */
+/* ms: a week, for a hospital that could not be reached when D signed. Longer, and whoever has a
+ * doctor's session could date back as she likes. */
+#define CS_FILING_AGE_MAX 604800000LL
 
 /* -- the doctor
  * ------------------------------------------------------------------------------------ */

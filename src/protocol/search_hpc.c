@@ -215,6 +215,20 @@ int cs_access_s6(cs_session *session, const cs_env *env, const cs_chpc2 *record,
         head, chunk, final, bulk, error);
 }
 
+/* T_D5 is when D signed, which M4 and F1 have in common, so it is not the head's time. */
+static int check_filing_date(const cs_env *env, uint64_t t_d5, cs_error *error)
+{
+    int64_t age = env->now - (int64_t)t_d5; /* both at most CS_TIME_MAX */
+
+    if (age < -env->delta_t)
+        return CS_FAIL(error, CS_E_STALE,
+            "the diagnosis is dated in the future; check that both clocks are set");
+    if (age > CS_FILING_AGE_MAX)
+        return CS_FAIL(
+            error, CS_E_STALE, "the diagnosis was signed too long ago to be filed; sign it again");
+    return CS_OK;
+}
+
 int cs_access_f1(cs_session *session, const cs_env *env, const cs_query *query, cs_view head,
     cs_view chunk, bool final, cs_buf *plain, cs_cd5 *filing, cs_bulk **bulk, cs_error *error)
 {
@@ -225,6 +239,8 @@ int cs_access_f1(cs_session *session, const cs_env *env, const cs_query *query, 
         filing, plain, &time, &stream, error);
 
     *bulk = NULL;
+    if (rc == CS_OK)
+        rc = check_filing_date(env, filing->t_d5, error);
     if (rc == CS_OK)
         rc = cs_hash(h_certificate, filing->cert_d, error);
     if (rc == CS_OK && memcmp(h_certificate, query->h_certificate, CS_HASH_SIZE) != 0)

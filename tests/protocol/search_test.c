@@ -181,9 +181,32 @@ static void test_failed_s3(void **state)
     cs_buf_free(&s3);
 }
 
+/* A filing whose diagnosis was signed at a time of the doctor's choice. */
+static int file_dated(int64_t t_d5, cs_error *outer)
+{
+    assert_ok(play_visit(&p, error));
+    c.doctor.env.now = t_d5;
+    assert_ok(cs_diagnosis_sign(&p.diagnosis, &c.doctor.party, &c.doctor.env, c.patient.id,
+        PLAY_DEPARTMENT, "text/plain", p.dinf, error));
+    c.doctor.env.now = CAST_START;
+    return play_filing(&p, outer);
+}
+
+/* The date of a diagnosis becomes the record's: neither of the future nor put back at will. */
+static void test_filing_date(void **state)
+{
+    (void)state;
+    assert_ok(file_dated(CAST_START + c.hospital.env.delta_t, error));
+    assert_fails(CS_E_STALE, file_dated(CAST_START + c.hospital.env.delta_t + 1, error));
+    assert_fails(CS_E_STALE, file_dated(CAST_START + 50 * CAST_YEAR, error));
+    assert_ok(file_dated(CAST_START - CS_FILING_AGE_MAX, error));
+    assert_fails(CS_E_STALE, file_dated(CAST_START - CS_FILING_AGE_MAX - 1, error));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_filing_date, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_finish_out_of_order, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_failed_s3, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_other_record, open_play, close_play),
