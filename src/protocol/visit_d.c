@@ -89,7 +89,7 @@ static int check_m1(cs_visit_d *visit, const cs_env *env, const cs_cp1 *cp1, cs_
     return rc;
 }
 
-/* R_D2 = r6·P, SEK1. r6 lives no longer than this. */
+/* R_D2 = r6·P, SEK1. r6 lives no longer than this; a session that could not be answered goes. */
 static int agree(
     cs_visit_d *visit, const cs_env *env, const cs_cp1 *cp1, cs_point *r_d2, cs_error *error)
 {
@@ -108,6 +108,7 @@ static int agree(
         .t_peer = (int64_t)cp1->t_p1};
     int rc = CS_OK;
 
+    cs_session_free(&visit->session);
     if (r6 == NULL)
         rc = CS_FAIL(error, CS_E_MEMORY, "no guarded memory for an ephemeral key");
     if (rc == CS_OK)

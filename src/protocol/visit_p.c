@@ -94,6 +94,7 @@ static int sign_m1(
     cs_sig_p1 fields;
     int rc = CS_OK;
 
+    cs_secret_free(&visit->r5); /* of a M1 that could not be made */
     visit->r5 = cs_secret_new(sizeof *visit->r5);
     if (visit->r5 == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for an ephemeral key");
