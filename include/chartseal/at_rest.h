@@ -10,6 +10,7 @@
  *     row key   = HKDF-Expand(out, "chartseal/1 row key")       what the database is asked for
  *     value key = HKDF-Expand(out, "chartseal/1 value key")     AES-256-GCM, fresh nonce, aad = row
  * key
+ *     name key  = HKDF-Expand(out, "chartseal/1 name key")      HMAC: names within the row
  *
  * The index of PC (ID_P, ID_DE), the list of records of HPC (ID_P, ID_DE), the registered
  * identities (role, ID) and the enrolment codes are such tables. A record's key is prf of its id
@@ -24,6 +25,7 @@
 typedef struct cs_row_keys {
     uint8_t row[32];
     uint8_t value[32]; /* secret: keep in guarded memory, wipe */
+    uint8_t name[32];  /* likewise */
 } cs_row_keys;
 
 typedef enum cs_table {

@@ -20,9 +20,15 @@ static const char *table_label(cs_table table)
     return "chartseal/1 row";
 }
 
-/* prf of a name, and two keys from its output. */
-static int two_keys(cs_key *storage, cs_view name, const char *first_label, uint8_t first[32],
-    const char *second_label, uint8_t second[32], cs_error *error)
+/* A key that is wanted from a prf's output: one label for each use. */
+typedef struct wanted_key {
+    const char *label;
+    uint8_t *key; /* 32 bytes */
+} wanted_key;
+
+/* One prf of a name, and the keys from its output. */
+static int derive(
+    cs_key *storage, cs_view name, const wanted_key *keys, size_t count, cs_error *error)
 {
     uint8_t *out = cs_secret_new(CS_HASH_SIZE);
     cs_view prk = {out, CS_HASH_SIZE};
@@ -32,10 +38,8 @@ static int two_keys(cs_key *storage, cs_view name, const char *first_label, uint
         rc = CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a storage key");
     if (rc == CS_OK)
         rc = cs_key_prf(storage, name, out, error);
-    if (rc == CS_OK)
-        rc = cs_hkdf_expand(first, 32, prk, cs_view_str(first_label), error);
-    if (rc == CS_OK)
-        rc = cs_hkdf_expand(second, 32, prk, cs_view_str(second_label), error);
+    for (size_t i = 0; rc == CS_OK && i < count; i++)
+        rc = cs_hkdf_expand(keys[i].key, 32, prk, cs_view_str(keys[i].label), error);
     cs_secret_free(&out);
     return rc;
 }
@@ -44,12 +48,13 @@ int cs_row_keys_for(
     cs_row_keys *out, cs_key *storage, cs_table table, cs_view a, cs_view b, cs_error *error)
 {
     const cs_row_name name = {.a = a, .b = b};
+    const wanted_key keys[] = {{"chartseal/1 row key", out->row},
+        {"chartseal/1 value key", out->value}, {"chartseal/1 name key", out->name}};
     cs_buf bytes = {0};
     int rc = cs_encode_as(&bytes, &cs_row_name_schema, table_label(table), &name, error);
 
     if (rc == CS_OK)
-        rc = two_keys(storage, cs_view_buf(&bytes), "chartseal/1 row key", out->row,
-            "chartseal/1 value key", out->value, error);
+        rc = derive(storage, cs_view_buf(&bytes), keys, sizeof keys / sizeof keys[0], error);
     cs_buf_free(&bytes);
     return rc;
 }
@@ -58,12 +63,13 @@ int cs_record_keys_for(cs_record_keys *out, cs_key *storage, const uint8_t id[16
     const uint8_t salt[32], cs_error *error)
 {
     const cs_record_name name = {.record_id = {id, 16}, .salt = {salt, 32}};
+    const wanted_key keys[] = {
+        {"chartseal/1 header key", out->header}, {"chartseal/1 content key", out->content}};
     cs_buf bytes = {0};
     int rc = cs_encode(&bytes, &cs_record_name_schema, &name, error);
 
     if (rc == CS_OK)
-        rc = two_keys(storage, cs_view_buf(&bytes), "chartseal/1 header key", out->header,
-            "chartseal/1 content key", out->content, error);
+        rc = derive(storage, cs_view_buf(&bytes), keys, sizeof keys / sizeof keys[0], error);
     cs_buf_free(&bytes);
     return rc;
 }

@@ -31,7 +31,7 @@ static int index_keys(
 static int hospital_key(
     uint8_t out[CS_HASH_SIZE], const cs_row_keys *keys, const char *id_hpc, cs_error *error)
 {
-    return cs_hmac(out, CS_VIEW_ARRAY(keys->value), cs_view_str(id_hpc), error);
+    return cs_hmac(out, CS_VIEW_ARRAY(keys->name), cs_view_str(id_hpc), error);
 }
 
 static int keep_value(cs_worker *worker, const cs_row_keys *keys, const cs_publication *publication,

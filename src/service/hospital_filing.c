@@ -46,7 +46,7 @@ static int record_id(
     uint8_t id[CS_RECORD_ID_SIZE], const cs_row_keys *row, cs_view sig_dinf, cs_error *error)
 {
     uint8_t mac[CS_HASH_SIZE];
-    int rc = cs_hmac(mac, CS_VIEW_ARRAY(row->value), sig_dinf, error);
+    int rc = cs_hmac(mac, CS_VIEW_ARRAY(row->name), sig_dinf, error);
 
     if (rc == CS_OK)
         memcpy(id, mac, CS_RECORD_ID_SIZE);
