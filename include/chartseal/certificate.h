@@ -21,14 +21,26 @@ typedef struct cs_trust cs_trust;
 CS_MUST_CHECK int cs_trust_new(cs_trust **out, cs_view ca_pem, cs_view crl_pem, cs_error *error);
 void cs_trust_free(cs_trust **trust);
 
+/* The longest common name and serialNumber attribute of RFC 5280, in bytes of UTF-8 that we take.
+ */
+#define CS_HOLDER_TEXT_MAX 64
+
+/* Whom a certificate, or a request, is for. */
+typedef struct cs_holder {
+    uint8_t puk[CS_PUK_SIZE];          /* P-256, compressed */
+    char name[CS_HOLDER_TEXT_MAX + 1]; /* the common name: one clean line of UTF-8 */
+    char id[CS_HOLDER_TEXT_MAX + 1];   /* the subject's serialNumber (2.5.4.5); empty: none */
+    char role[9]; /* "doctor" or "hospital", as an organizational unit says; empty: neither, or
+                     both */
+} cs_holder;
+
 /* Check a certificate (DER) at time now_ms: chain to a trusted authority, dates, that it is not a
  * CA and allows digital signatures, the CRL (when the trust has one for its issuer: revoked and too
- * old are both refused). Gives its P-256 public key, compressed, and its subject's common name.
- * The name is one clean line of UTF-8, shorter than name_size (65 is enough for any of RFC 5280).
+ * old are both refused). Who the holder has to be is for the caller to compare.
  * A certificate without keyUsage, or in any encoding but DER, is refused.
  * CS_E_CERTIFICATE, CS_E_EXPIRED, CS_E_REVOKED. */
-CS_MUST_CHECK int cs_certificate_check(const cs_trust *trust, cs_view der, int64_t now_ms,
-    uint8_t puk[CS_PUK_SIZE], char *name, size_t name_size, cs_error *error);
+CS_MUST_CHECK int cs_certificate_check(
+    const cs_trust *trust, cs_view der, int64_t now_ms, cs_holder *holder, cs_error *error);
 
 /* Signs a SHA-256 digest: r ‖ s. What it gives is verified before it is used, so a signer with
  * another key is CS_E_SIGNATURE. */
@@ -39,14 +51,18 @@ typedef int (*cs_sign_fn)(void *context, const uint8_t digest[CS_HASH_SIZE],
 typedef struct cs_subject {
     const char *common_name;  /* 1 to 64 bytes of UTF-8 */
     const char *organisation; /* NULL: none */
+    const char *role;         /* an organizational unit; NULL: none */
+    const char *id;           /* serialNumber, 1 to 64 of CS_ID_PRINTABLE; NULL: none */
 } cs_subject;
+
+/* What an identity that a certificate carries is made of: serialNumber is a PrintableString. */
+#define CS_ID_PRINTABLE "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?"
 
 /* PKCS#10 for the key puk (SEC1), signed by it. DER appended to out. */
 CS_MUST_CHECK int cs_request_make(cs_buf *out, const cs_subject *subject, cs_view puk,
     cs_sign_fn sign, void *context, cs_error *error);
-/* Checks the request's own signature; gives key and name. CS_E_SIGNATURE, CS_E_MALFORMED. */
-CS_MUST_CHECK int cs_request_check(
-    cs_view der, uint8_t puk[CS_PUK_SIZE], char *name, size_t name_size, cs_error *error);
+/* Checks the request's own signature; gives whom it is for. CS_E_SIGNATURE, CS_E_MALFORMED. */
+CS_MUST_CHECK int cs_request_check(cs_view der, cs_holder *holder, cs_error *error);
 
 /* A self-signed CA certificate (pathlen 0); an end-entity certificate for digital signatures, by
  * that CA; a CRL. Serial: 8 bytes big-endian, not 0. Times: milliseconds since 1970, up to 9999.

@@ -72,7 +72,13 @@ CS_MUST_CHECK int cs_credential_parse(
  * CS_E_REVOKED. */
 CS_MUST_CHECK int cs_credential_check(cs_credential *credential, const cs_cloud *cloud,
     const cs_env *env, cs_role role, cs_error *error);
-/* Cert_D or HPC's certificate: bound by the credential, its key is PUK sign, chain, dates, CRL. */
+/* That a certificate is good (cs_certificate_check), for this key, and names the role (in an
+ * organizational unit) and the identity (in the serialNumber attribute): else whoever has any
+ * certificate could register as anybody. CS_E_CERTIFICATE, CS_E_EXPIRED, CS_E_REVOKED. */
+CS_MUST_CHECK int cs_certificate_check_holder(const cs_env *env, cs_view certificate, cs_role role,
+    const char *id, const uint8_t puk_sign[CS_PUK_SIZE], cs_error *error);
+/* Cert_D or HPC's certificate: bound by the credential, its key is PUK sign, its holder
+ * has the credential's role and identity, chain, dates, CRL. */
 CS_MUST_CHECK int cs_credential_check_certificate(
     const cs_credential *credential, const cs_env *env, cs_view certificate, cs_error *error);
 cs_view cs_credential_view(const cs_credential *credential);

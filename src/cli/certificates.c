@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define PEM_MAX 65536 /* of one certificate */
-#define NAME_SIZE 65
 
 static int sign_in_token(void *context, const uint8_t digest[CS_HASH_SIZE],
     uint8_t signature[CS_SIGNATURE_SIZE], cs_error *error)
@@ -16,7 +15,8 @@ int cs_request_write(const cs_home *home, const cs_actor *actor, const char *com
     const char *path, cs_error *error)
 {
     const cs_key_info *key = cs_key_describe(actor->sign);
-    const cs_subject subject = {.common_name = common_name};
+    const cs_subject subject = {
+        .common_name = common_name, .role = cs_home_kind_name(home->kind), .id = home->id};
     cs_buf der = {0};
     cs_buf pem = {0};
     int rc = cs_request_make(&der, &subject, (cs_view){key->public_key, key->public_key_size},
@@ -37,21 +37,16 @@ static int check_is_ours(const cs_actor *actor, cs_view der, const char *path, c
 {
     const cs_key_info *key = cs_key_describe(actor->sign);
     uint8_t own[CS_PUK_SIZE];
-    uint8_t puk[CS_PUK_SIZE];
-    char name[NAME_SIZE];
-    int rc;
+    const cs_env env = {.now = cs_clock_ms(), .trust = actor->trust};
+    cs_role role = actor->home->kind == CS_HOME_DOCTOR ? CS_ROLE_DOCTOR : CS_ROLE_HOSPITAL;
+    int rc = cs_p256_compress(own, (cs_view){key->public_key, key->public_key_size}, error);
 
-    if (actor->trust == NULL)
-        return CS_FAIL(error, CS_E_CERTIFICATE, "%s/authorities.pem is missing; run init again",
-            actor->home->dir);
-    rc = cs_certificate_check(actor->trust, der, cs_clock_ms(), puk, name, sizeof name, error);
-    if (rc == CS_OK)
-        rc = cs_p256_compress(own, (cs_view){key->public_key, key->public_key_size}, error);
-    if (rc == CS_OK && memcmp(own, puk, sizeof own) != 0)
-        rc = CS_FAIL(error, CS_E_CERTIFICATE,
-            "%s is not for the signing key of this %s; get one for request.pem", path,
-            cs_home_kind_name(actor->home->kind));
-    return rc;
+    if (rc != CS_OK)
+        return rc;
+    rc = cs_certificate_check_holder(&env, der, role, actor->home->id, own, error);
+    if (rc != CS_OK)
+        return cs_error_context(error, "%s", path);
+    return CS_OK;
 }
 
 int cs_certificate_install(const cs_home *home, cs_actor *actor, const char *path, cs_error *error)

@@ -57,16 +57,20 @@ static int print_issued(
     const cs_issued *issued, cs_op_counts ops, const cs_arguments *arguments, cs_error *error)
 {
     char serial[SERIAL_HEX];
-    char name[CS_COMMON_NAME_MAX + 1];
+    const cs_holder *holder = &issued->holder;
+    char name[CS_HOLDER_TEXT_MAX + 1];
+    char id[CS_HOLDER_TEXT_MAX + 1];
 
     cs_hex(CS_VIEW_ARRAY(issued->serial), serial);
     if (cs_arg_flag(arguments, "json"))
         return cs_print_json(
-            json_pack("{s:b, s:s, s:s, s:I, s:o}", "ok", 1, "name", issued->name, "serial", serial,
-                "not_after", (json_int_t)issued->not_after, "token_ops", cs_ops_json(ops)),
+            json_pack("{s:b, s:s, s:s, s:s, s:s, s:I, s:o}", "ok", 1, "name", holder->name, "role",
+                holder->role, "id", holder->id, "serial", serial, "not_after",
+                (json_int_t)issued->not_after, "token_ops", cs_ops_json(ops)),
             error);
-    cs_say("issued a certificate to %s, serial %s: %s",
-        cs_printable(name, sizeof name, issued->name), serial, cs_arg(arguments, "out"));
+    cs_say("issued a certificate to %s, %s %s, serial %s: %s",
+        cs_printable(name, sizeof name, holder->name), holder->role,
+        cs_printable(id, sizeof id, holder->id), serial, cs_arg(arguments, "out"));
     return CS_OK;
 }
 
@@ -197,7 +201,8 @@ static const cs_option crl_options[] = {CS_DIR_OPTION, CS_JSON_OPTION, CS_OPTION
 static const cs_verb verbs[] = {
     {"init", "make the authority's key in its token, its certificate and an empty revocation list",
         init_options, "--dir board --name 'Medical Board' --token pkcs11:token=board", run_init},
-    {"issue", "check a request and issue a certificate; who asks is for you to check",
+    {"issue",
+        "check a request and issue a certificate; who asks, by which name, is for you to check",
         issue_options, "--dir board --request doctor.csr --out doctor.pem", run_issue},
     {"revoke", "revoke a certificate and write the revocation list", revoke_options,
         "--dir board --certificate doctor.pem", run_revoke},

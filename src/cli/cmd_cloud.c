@@ -183,9 +183,6 @@ static int run_enrol(const cs_arguments *arguments, cs_error *error)
     int64_t days;
     int rc = cs_role_from_name(&role, cs_arg(arguments, "role"), error);
 
-    if (rc == CS_OK && role == CS_ROLE_DOCTOR)
-        rc = CS_FAIL(error, CS_E_USAGE,
-            "a doctor needs no code: the certificate of a trusted authority admits");
     if (rc == CS_OK)
         rc = check_id(id, error);
     if (rc == CS_OK)
@@ -316,7 +313,7 @@ static const cs_option init_options[] = {
 
 static const cs_option enrol_options[] = {
     CS_DIR_OPTION,
-    {"role", "ROLE", true, "patient or hospital"},
+    {"role", "ROLE", true, "patient, hospital, or doctor who was revoked or has new keys"},
     {"id", "ID", true, "whom the code admits"},
     {"days", "N", false, "how long it is good for; 7"},
     {"code-file", "FILE", false, "where the code goes (mode 0600); else standard output"},
@@ -340,7 +337,7 @@ static const cs_verb verbs[] = {
         "--dir cloud --id pc.example --token pkcs11:token=cloud --pin-file cloud.pin "
         "--authority board.pem",
         run_init},
-    {"enrol", "make a code that admits one patient or hospital, once", enrol_options,
+    {"enrol", "make a code that admits one party, once", enrol_options,
         "--dir cloud --role patient --id P-1 --code-file p1.code", run_enrol},
     {"revoke", "revoke a credential, by its serial or by whose it is", revoke_options,
         "--dir cloud --role doctor --id D-1", run_revoke},

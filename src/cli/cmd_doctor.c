@@ -65,6 +65,8 @@ static int run_csr(const cs_arguments *arguments, cs_error *error)
 static int run_register(const cs_arguments *arguments, cs_error *error)
 {
     const char *certificate = cs_arg(arguments, "certificate");
+    const char *code_file = cs_arg(arguments, "code-file");
+    uint8_t code[CS_CODE_SIZE] = {0};
     const char *url = NULL;
     cs_op_counts before = cs_ops_of_thread();
     cs_opened opened;
@@ -72,16 +74,19 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
 
     if (rc == CS_OK)
         rc = cs_keep_cloud_url(&url, opened.home, arguments, error);
+    if (rc == CS_OK && code_file != NULL)
+        rc = cs_read_code(code, code_file, error);
     if (rc == CS_OK && certificate != NULL)
         rc = cs_certificate_install(opened.home, opened.actor, certificate, error);
     if (rc == CS_OK && opened.actor->certificate.n == 0)
         rc = CS_FAIL(error, CS_E_USAGE, "--certificate FILE is missing: none is there yet");
     if (rc == CS_OK)
         rc = cs_register_client(opened.home, opened.actor, url, CS_ROLE_DOCTOR, (cs_view){0},
-            (cs_view){0}, opened.log, error);
+            (cs_view){code, code_file == NULL ? 0 : sizeof code}, opened.log, error);
     if (rc == CS_OK)
         rc = cs_print_registered(
             &opened, cs_ops_between(before, cs_ops_of_thread()), arguments, error);
+    cs_wipe(code, sizeof code);
     cs_close_member(&opened);
     return rc;
 }
@@ -107,6 +112,8 @@ static const cs_option register_options[] = {
     CS_DIR_OPTION,
     {"cloud-url", "URL", false, "where the cloud answers; needed the first time"},
     {"certificate", "FILE", false, "the authority's answer (PEM); needed the first time"},
+    {"code-file", "FILE", false,
+        "an enrolment code, for an identity that was revoked or another's"},
     CS_WIRE_LOG_OPTION,
     CS_JSON_OPTION,
     CS_OPTIONS_END,

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define LISTEN_DEFAULT "127.0.0.1:8441"
-#define CODE_FILE_MAX 256
 
 /* -- init ----------------------------------------------------------------------------------------
  */
@@ -81,17 +80,6 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
 /* -- register ------------------------------------------------------------------------------------
  */
 
-static int read_code(uint8_t code[CS_CODE_SIZE], const char *path, cs_error *error)
-{
-    cs_buf line = {0};
-    int rc = cs_read_line(&line, path, "enrolment code", CODE_FILE_MAX, error);
-
-    if (rc == CS_OK)
-        rc = cs_code_parse(code, (const char *)line.p, error);
-    cs_buf_free(&line);
-    return rc;
-}
-
 /* What was published names the old credential: it is published again by the service. */
 static int publish_again(cs_home *home, cs_error *error)
 {
@@ -121,7 +109,7 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = cs_cloud_url(&url, opened.home, arguments, error);
     if (rc == CS_OK)
-        rc = read_code(code, cs_arg(arguments, "code-file"), error);
+        rc = cs_read_code(code, cs_arg(arguments, "code-file"), error);
     if (rc == CS_OK && certificate != NULL)
         rc = cs_certificate_install(opened.home, opened.actor, certificate, error);
     if (rc == CS_OK && opened.actor->certificate.n == 0)

@@ -7,7 +7,6 @@
 #include "service/register_client.h"
 
 #define PASSPHRASE_MAX 4096
-#define CODE_FILE_MAX 256
 #define SALT_SIZE 32
 
 static int run_init(const cs_arguments *arguments, cs_error *error)
@@ -46,17 +45,6 @@ static int make_binding(
     return rc;
 }
 
-static int read_code(uint8_t code[CS_CODE_SIZE], const char *path, cs_error *error)
-{
-    cs_buf line = {0};
-    int rc = cs_read_line(&line, path, "enrolment code", CODE_FILE_MAX, error);
-
-    if (rc == CS_OK)
-        rc = cs_code_parse(code, (const char *)line.p, error);
-    cs_buf_free(&line);
-    return rc;
-}
-
 static int run_register(const cs_arguments *arguments, cs_error *error)
 {
     const char *url = NULL;
@@ -69,7 +57,7 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = cs_keep_cloud_url(&url, opened.home, arguments, error);
     if (rc == CS_OK)
-        rc = read_code(code, cs_arg(arguments, "code-file"), error);
+        rc = cs_read_code(code, cs_arg(arguments, "code-file"), error);
     if (rc == CS_OK)
         rc = make_binding(opened.home, cs_arg(arguments, "passphrase-file"), binding, error);
     if (rc == CS_OK)

@@ -2,10 +2,13 @@
 #include "cli/home_options.h"
 
 #include "cli/output.h"
+#include "service/cloud_admin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CODE_FILE_MAX 256
 
 #define PEM_FILE_MAX (2 * (size_t)CS_CRL_MAX)
 
@@ -210,5 +213,16 @@ int cs_read_line(cs_buf *out, const char *path, const char *what, size_t limit, 
         rc = CS_FAIL(error, CS_E_MALFORMED, "%s holds no %s in its first line", path, what);
     if (rc == CS_OK)
         rc = cs_buf_append(out, (cs_view){(const uint8_t *)"", 1}, error);
+    return rc;
+}
+
+int cs_read_code(uint8_t code[CS_CODE_SIZE], const char *path, cs_error *error)
+{
+    cs_buf line = {0};
+    int rc = cs_read_line(&line, path, "enrolment code", CODE_FILE_MAX, error);
+
+    if (rc == CS_OK)
+        rc = cs_code_parse(code, (const char *)line.p, error);
+    cs_buf_free(&line);
     return rc;
 }

@@ -76,5 +76,7 @@ CS_MUST_CHECK int cs_print_registered(
 /* The first line of a file as text in *out (its end included); for codes and passphrases. */
 CS_MUST_CHECK int cs_read_line(
     cs_buf *out, const char *path, const char *what, size_t limit, cs_error *error);
+/* An enrolment code, which is the first line of a file. */
+CS_MUST_CHECK int cs_read_code(uint8_t code[CS_CODE_SIZE], const char *path, cs_error *error);
 
 #endif

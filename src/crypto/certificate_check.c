@@ -215,8 +215,8 @@ static int is_signing_leaf(X509 *certificate, cs_error *error)
     return CS_OK;
 }
 
-int cs_certificate_check(const cs_trust *trust, cs_view der, int64_t now_ms,
-    uint8_t puk[CS_PUK_SIZE], char *name, size_t name_size, cs_error *error)
+int cs_certificate_check(
+    const cs_trust *trust, cs_view der, int64_t now_ms, cs_holder *holder, cs_error *error)
 {
     X509 *certificate = NULL;
     int rc = cs_x509_decode(&certificate, der, error);
@@ -226,10 +226,9 @@ int cs_certificate_check(const cs_trust *trust, cs_view der, int64_t now_ms,
     if (rc == CS_OK)
         rc = verify_chain(trust, certificate, now_ms, error);
     if (rc == CS_OK)
-        rc = cs_x509_puk(puk, X509_get_X509_PUBKEY(certificate), CS_E_CERTIFICATE, error);
+        rc = cs_x509_puk(holder->puk, X509_get_X509_PUBKEY(certificate), CS_E_CERTIFICATE, error);
     if (rc == CS_OK)
-        rc = cs_x509_common_name(
-            name, name_size, X509_get_subject_name(certificate), CS_E_CERTIFICATE, error);
+        rc = cs_x509_holder(holder, X509_get_subject_name(certificate), CS_E_CERTIFICATE, error);
     X509_free(certificate);
     return rc;
 }

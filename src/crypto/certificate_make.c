@@ -8,7 +8,7 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#define NAME_MAX_BYTES 64 /* ub-common-name and ub-organization-name of RFC 5280 */
+#define NAME_MAX_BYTES CS_HOLDER_TEXT_MAX /* all ub- of RFC 5280 that are used here */
 
 typedef struct extension {
     int nid;
@@ -36,8 +36,11 @@ static int add_name(X509_NAME *name, int nid, const char *text, cs_error *error)
     size_t n = strlen(text);
 
     if (n == 0 || n > NAME_MAX_BYTES || !cs_x509_clean_text(cs_view_str(text).p, n))
-        return CS_FAIL(error, CS_E_USAGE, "a %s is 1 to %d bytes of clean UTF-8",
-            nid == NID_commonName ? "common name" : "name of an organisation", NAME_MAX_BYTES);
+        return CS_FAIL(error, CS_E_USAGE, "the %s of a certificate is 1 to %d bytes of clean UTF-8",
+            OBJ_nid2ln(nid), NAME_MAX_BYTES);
+    if (nid == NID_serialNumber && strspn(text, CS_ID_PRINTABLE) != n)
+        return CS_FAIL(error, CS_E_USAGE,
+            "an identity in a certificate has letters, digits, spaces and '()+,-./:=? only");
     if (X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, cs_view_str(text).p, (int)n, -1, 0) !=
         1)
         return CS_OPENSSL_FAIL(error, "hold a name");
@@ -50,8 +53,12 @@ int cs_x509_set_name(X509_NAME *name, const cs_subject *subject, cs_error *error
 
     if (subject->organisation != NULL)
         rc = add_name(name, NID_organizationName, subject->organisation, error);
+    if (rc == CS_OK && subject->role != NULL)
+        rc = add_name(name, NID_organizationalUnitName, subject->role, error);
     if (rc == CS_OK)
         rc = add_name(name, NID_commonName, subject->common_name, error);
+    if (rc == CS_OK && subject->id != NULL)
+        rc = add_name(name, NID_serialNumber, subject->id, error);
     return rc;
 }
 

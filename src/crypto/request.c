@@ -74,14 +74,13 @@ static int decode(X509_REQ **out, cs_view der, cs_error *error)
     return CS_OK;
 }
 
-int cs_request_check(
-    cs_view der, uint8_t puk[CS_PUK_SIZE], char *name, size_t name_size, cs_error *error)
+int cs_request_check(cs_view der, cs_holder *holder, cs_error *error)
 {
     X509_REQ *request = NULL;
     int rc = decode(&request, der, error);
 
     if (rc == CS_OK)
-        rc = cs_x509_puk(puk, X509_REQ_get_X509_PUBKEY(request), CS_E_MALFORMED, error);
+        rc = cs_x509_puk(holder->puk, X509_REQ_get_X509_PUBKEY(request), CS_E_MALFORMED, error);
     if (rc == CS_OK && (X509_REQ_get_signature_nid(request) != NID_ecdsa_with_SHA256 ||
                            X509_REQ_verify(request, X509_REQ_get0_pubkey(request)) != 1)) {
         ERR_clear_error();
@@ -89,8 +88,7 @@ int cs_request_check(
             "the request is not signed by its own key with ECDSA and SHA-256");
     }
     if (rc == CS_OK)
-        rc = cs_x509_common_name(
-            name, name_size, X509_REQ_get_subject_name(request), CS_E_MALFORMED, error);
+        rc = cs_x509_holder(holder, X509_REQ_get_subject_name(request), CS_E_MALFORMED, error);
     X509_REQ_free(request);
     return rc;
 }

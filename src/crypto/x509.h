@@ -16,9 +16,10 @@ CS_MUST_CHECK int cs_x509_decode(X509 **out, cs_view der, cs_error *error);
 CS_MUST_CHECK int cs_x509_puk(
     uint8_t puk[CS_PUK_SIZE], const X509_PUBKEY *key, cs_code code, cs_error *error);
 
-/* The one common name, as a clean line of UTF-8; else `code`. */
-CS_MUST_CHECK int cs_x509_common_name(
-    char *name, size_t name_size, const X509_NAME *subject, cs_code code, cs_error *error);
+/* The texts of a holder: the one common name, and identity and role where there are such. What is
+ * there has to be a clean line of UTF-8, else `code`. */
+CS_MUST_CHECK int cs_x509_holder(
+    cs_holder *holder, const X509_NAME *subject, cs_code code, cs_error *error);
 
 /* UTF-8 that a person can be shown on one line: no control, separator or direction characters. */
 bool cs_x509_clean_text(const uint8_t *text, size_t n);

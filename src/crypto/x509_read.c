@@ -6,6 +6,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 
 bool cs_x509_whole_bytes(const ASN1_BIT_STRING *bits)
@@ -91,26 +92,72 @@ bool cs_x509_clean_text(const uint8_t *text, size_t n)
     return n > 0;
 }
 
-int cs_x509_common_name(
-    char *name, size_t name_size, const X509_NAME *subject, cs_code code, cs_error *error)
+/* The text of the entry at `at`; false if it is empty, too long or not clean. */
+static bool entry_text(char text[CS_HOLDER_TEXT_MAX + 1], const X509_NAME *subject, int at)
 {
-    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    uint8_t *text = NULL;
-    int n;
-    int rc = CS_OK;
+    uint8_t *utf8 = NULL;
+    int n = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    bool good = n > 0 && n <= CS_HOLDER_TEXT_MAX && cs_x509_clean_text(utf8, (size_t)n);
 
-    if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
-        return CS_FAIL(error, code, "its subject has no common name, or more than one");
-    n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-    if (n <= 0 || (size_t)n >= name_size || !cs_x509_clean_text(text, (size_t)n)) {
-        ERR_clear_error();
-        rc = CS_FAIL(error, code, "its common name is empty, too long or not clean text");
-    } else {
-        memcpy(name, text, (size_t)n);
-        name[n] = '\0';
+    if (good) {
+        memcpy(text, utf8, (size_t)n);
+        text[n] = '\0';
     }
     if (n >= 0)
-        OPENSSL_free(text);
+        OPENSSL_free(utf8);
+    ERR_clear_error();
+    return good;
+}
+
+/* An attribute that may be there once. *there: whether it is. */
+static int single(char text[CS_HOLDER_TEXT_MAX + 1], bool *there, const X509_NAME *subject, int nid,
+    const char *what, cs_code code, cs_error *error)
+{
+    int at = X509_NAME_get_index_by_NID(subject, nid, -1);
+
+    text[0] = '\0';
+    *there = at >= 0;
+    if (*there && X509_NAME_get_index_by_NID(subject, nid, at) >= 0)
+        return CS_FAIL(error, code, "its subject has more than one %s", what);
+    if (*there && !entry_text(text, subject, at))
+        return CS_FAIL(error, code, "its %s is empty, too long or not clean text", what);
+    return CS_OK;
+}
+
+/* Other units may stand beside it; one that says both is neither's. */
+static void read_role(cs_holder *holder, const X509_NAME *subject)
+{
+    static const char *const roles[] = {"doctor", "hospital"};
+    char text[CS_HOLDER_TEXT_MAX + 1];
+    bool clash = false;
+    int at = -1;
+
+    holder->role[0] = '\0';
+    while ((at = X509_NAME_get_index_by_NID(subject, NID_organizationalUnitName, at)) >= 0) {
+        if (!entry_text(text, subject, at))
+            continue;
+        for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+            if (strcmp(text, roles[i]) != 0)
+                continue;
+            clash = clash || (holder->role[0] != '\0' && strcmp(holder->role, roles[i]) != 0);
+            (void)snprintf(holder->role, sizeof holder->role, "%s", roles[i]);
+        }
+    }
+    if (clash)
+        holder->role[0] = '\0';
+}
+
+int cs_x509_holder(cs_holder *holder, const X509_NAME *subject, cs_code code, cs_error *error)
+{
+    bool there = false;
+    int rc = single(holder->name, &there, subject, NID_commonName, "common name", code, error);
+
+    if (rc == CS_OK && !there)
+        rc = CS_FAIL(error, code, "its subject has no common name");
+    if (rc == CS_OK)
+        rc = single(holder->id, &there, subject, NID_serialNumber, "serialNumber", code, error);
+    if (rc == CS_OK)
+        read_role(holder, subject);
     return rc;
 }
 

@@ -83,12 +83,35 @@ int cs_credential_check(cs_credential *credential, const cs_cloud *cloud, const 
     return CS_OK;
 }
 
+int cs_certificate_check_holder(const cs_env *env, cs_view certificate, cs_role role,
+    const char *id, const uint8_t puk_sign[CS_PUK_SIZE], cs_error *error)
+{
+    cs_holder holder;
+    int rc;
+
+    if (env->trust == NULL)
+        return CS_FAIL(error, CS_E_CERTIFICATE,
+            "no medical authority is trusted here; give its certificate at init");
+    rc = cs_certificate_check(env->trust, certificate, env->now, &holder, error);
+    if (rc != CS_OK)
+        return rc;
+    if (memcmp(holder.puk, puk_sign, CS_PUK_SIZE) != 0)
+        return CS_FAIL(error, CS_E_CERTIFICATE, "the certificate is for another key");
+    if (strcmp(holder.role, cs_role_name(role)) != 0)
+        return CS_FAIL(error, CS_E_CERTIFICATE,
+            "the certificate's organizational unit does not say '%s'; get one that does",
+            cs_role_name(role));
+    if (strcmp(holder.id, id) != 0)
+        return CS_FAIL(error, CS_E_CERTIFICATE,
+            "the certificate's serialNumber attribute is not the %s's identity; get one for it",
+            cs_role_name(role));
+    return CS_OK;
+}
+
 int cs_credential_check_certificate(
     const cs_credential *credential, const cs_env *env, cs_view certificate, cs_error *error)
 {
     uint8_t hash[CS_HASH_SIZE];
-    uint8_t puk[CS_PUK_SIZE];
-    char name[CS_ID_MAX + 1];
     int rc = cs_hash(hash, certificate, error);
 
     if (rc != CS_OK)
@@ -97,13 +120,8 @@ int cs_credential_check_certificate(
         return CS_FAIL(error, CS_E_CERTIFICATE,
             "the certificate is not the credential's; "
             "register again after a new certificate");
-    if (env->trust == NULL)
-        return CS_FAIL(error, CS_E_CERTIFICATE,
-            "no medical authority is trusted here; give its certificate at init");
-    rc = cs_certificate_check(env->trust, certificate, env->now, puk, name, sizeof name, error);
-    if (rc == CS_OK && memcmp(puk, credential->puk_sign, sizeof puk) != 0)
-        rc = CS_FAIL(error, CS_E_CERTIFICATE, "the certificate is for another key");
-    return rc;
+    return cs_certificate_check_holder(
+        env, certificate, credential->role, credential->id, credential->puk_sign, error);
 }
 
 cs_view cs_credential_view(const cs_credential *credential)

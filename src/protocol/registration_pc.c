@@ -11,12 +11,10 @@
 /* Half of all S lift, so 64 tries fail once in 2^64. */
 #define ISSUE_TRIES_MAX 64
 
-/* D and HPC bring a certificate for their sign key, P brings B'. */
+/* D and HPC bring a certificate for their sign key, role and identity; P brings B'. */
 static int check_binding(
     cs_registration *out, const cs_env *env, const cs_register *request, cs_error *error)
 {
-    char name[CS_ID_MAX + 1];
-    uint8_t puk[CS_PUK_SIZE];
     int rc;
 
     if (out->role == CS_ROLE_PATIENT) {
@@ -28,12 +26,8 @@ static int check_binding(
     if (request->binding.n != 0 || request->certificate.n == 0)
         return CS_FAIL(
             error, CS_E_CERTIFICATE, "a %s registers with a certificate", cs_role_name(out->role));
-    if (env->trust == NULL)
-        return CS_FAIL(error, CS_E_CERTIFICATE, "no medical authority is trusted here");
-    rc = cs_certificate_check(
-        env->trust, request->certificate, env->now, puk, name, sizeof name, error);
-    if (rc == CS_OK && memcmp(puk, out->puk_sign, sizeof puk) != 0)
-        rc = CS_FAIL(error, CS_E_CERTIFICATE, "the certificate is for another key");
+    rc = cs_certificate_check_holder(
+        env, request->certificate, out->role, out->id, out->puk_sign, error);
     if (rc == CS_OK)
         rc = cs_hash(out->binding, request->certificate, error);
     return rc;

@@ -17,6 +17,7 @@
 /* A certificate is good on a machine whose clock is a little behind ours. */
 #define BACKDATE_MS CS_DELTA_T_DEFAULT
 #define SERIAL_HEX (2 * 8 + 1)
+#define PUK_HEX (2 * CS_PUK_SIZE + 1)
 
 static int sign_in_token(void *context, const uint8_t digest[CS_HASH_SIZE],
     uint8_t signature[CS_SIGNATURE_SIZE], cs_error *error)
@@ -31,8 +32,8 @@ static cs_view puk_of(const cs_actor *actor)
     return (cs_view){info->public_key, info->public_key_size};
 }
 
-/* -- issued.json: [{"serial", "name", "not_after", "revoked_at"}]
- * ----------------------------------- */
+/* -- issued.json: [{"serial", "name", "role", "id", "puk", "not_after", "revoked_at"}]
+ * ----------------- */
 
 typedef struct ledger {
     int lock;
@@ -113,13 +114,46 @@ static json_t *ledger_find(const ledger *book, const uint8_t serial[8])
 
 static int ledger_add(ledger *book, const cs_issued *issued, cs_error *error)
 {
+    const cs_holder *holder = &issued->holder;
     char hex[SERIAL_HEX];
+    char puk[PUK_HEX];
 
     cs_hex(CS_VIEW_ARRAY(issued->serial), hex);
+    cs_hex(CS_VIEW_ARRAY(holder->puk), puk);
     if (json_array_append_new(book->entries,
-            json_pack("{s:s, s:s, s:I, s:I}", "serial", hex, "name", issued->name, "not_after",
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "serial", hex, "name", holder->name,
+                "role", holder->role, "id", holder->id, "puk", puk, "not_after",
                 (json_int_t)issued->not_after, "revoked_at", (json_int_t)0)) != 0)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for the list of certificates");
+    return CS_OK;
+}
+
+static bool member_is(const json_t *entry, const char *name, const char *text)
+{
+    const char *own = json_string_value(json_object_get(entry, name));
+
+    return own != NULL && strcmp(own, text) == 0;
+}
+
+/* An identity has one key at a time: a doctor's name in a consent is this identity. */
+static int ledger_check_free(
+    const ledger *book, const cs_holder *holder, int64_t now, cs_error *error)
+{
+    char puk[PUK_HEX];
+    size_t i;
+    json_t *entry;
+
+    cs_hex(CS_VIEW_ARRAY(holder->puk), puk);
+    json_array_foreach(book->entries, i, entry)
+    {
+        if (member_is(entry, "role", holder->role) && member_is(entry, "id", holder->id) &&
+            !member_is(entry, "puk", puk) &&
+            json_integer_value(json_object_get(entry, "revoked_at")) == 0 &&
+            json_integer_value(json_object_get(entry, "not_after")) >= now)
+            return CS_FAIL(error, CS_E_TAKEN,
+                "another key has certificate %s for %s '%s'; revoke that one first",
+                json_string_value(json_object_get(entry, "serial")), holder->role, holder->id);
+    }
     return CS_OK;
 }
 
@@ -225,14 +259,17 @@ static void choose_serial(uint8_t serial[8])
     serial[0] = (uint8_t)((serial[0] & 0x3f) | 0x40); /* positive, and always of 8 bytes */
 }
 
-static int check_request(
-    cs_view pem, uint8_t puk[CS_PUK_SIZE], char *name, size_t name_size, cs_error *error)
+static int check_request(cs_view pem, cs_holder *holder, cs_error *error)
 {
     cs_buf der = {0};
     int rc = cs_pem_decode(&der, "CERTIFICATE REQUEST", pem, error);
 
     if (rc == CS_OK)
-        rc = cs_request_check(cs_view_buf(&der), puk, name, name_size, error);
+        rc = cs_request_check(cs_view_buf(&der), holder, error);
+    if (rc == CS_OK && (holder->role[0] == '\0' || holder->id[0] == '\0'))
+        rc = CS_FAIL(error, CS_E_MALFORMED,
+            "the request does not say whose it is: an organizational unit 'doctor' or 'hospital', "
+            "and the identity as serialNumber");
     cs_buf_free(&der);
     return rc;
 }
@@ -240,23 +277,26 @@ static int check_request(
 int cs_authority_issue(cs_home *home, const cs_actor *actor, cs_view request_pem, int64_t days,
     cs_issued *issued, cs_buf *out, cs_error *error)
 {
-    const cs_subject subject = {.common_name = issued->name};
+    const cs_holder *holder = &issued->holder;
+    const cs_subject subject = {
+        .common_name = holder->name, .role = holder->role, .id = holder->id};
     int64_t now = cs_clock_ms();
-    uint8_t puk[CS_PUK_SIZE];
     cs_buf der = {0};
     ledger book = {.lock = -1};
     int rc;
 
     *issued = (cs_issued){.not_after = now + days * DAY_MS};
     choose_serial(issued->serial);
-    rc = check_request(request_pem, puk, issued->name, sizeof issued->name, error);
-    if (rc == CS_OK)
-        rc = cs_certificate_issue(&der, cs_view_buf(&actor->certificate), &subject,
-            CS_VIEW_ARRAY(puk), issued->serial, now - BACKDATE_MS, issued->not_after, sign_in_token,
-            actor->sign, error);
-    /* In the list before it is out of the house, so that it can be revoked. */
+    rc = check_request(request_pem, &issued->holder, error);
     if (rc == CS_OK)
         rc = ledger_open(&book, home, error);
+    if (rc == CS_OK)
+        rc = ledger_check_free(&book, holder, now, error);
+    if (rc == CS_OK)
+        rc = cs_certificate_issue(&der, cs_view_buf(&actor->certificate), &subject,
+            CS_VIEW_ARRAY(holder->puk), issued->serial, now - BACKDATE_MS, issued->not_after,
+            sign_in_token, actor->sign, error);
+    /* In the list before it is out of the house, so that it can be revoked. */
     if (rc == CS_OK)
         rc = ledger_add(&book, issued, error);
     if (rc == CS_OK)

@@ -17,17 +17,18 @@
 #define CS_CRL_DAYS 7
 #define CS_CERTIFICATE_DAYS_DEFAULT 365
 #define CS_CERTIFICATE_DAYS_MAX 1095
-#define CS_COMMON_NAME_MAX 64
 
 typedef struct cs_issued {
-    char name[CS_COMMON_NAME_MAX + 1];
+    cs_holder holder;
     uint8_t serial[8];
     int64_t not_after;
 } cs_issued;
 
 /* The self-signed certificate and an empty CRL, for a home with its key made. */
 CS_MUST_CHECK int cs_authority_found(cs_home *home, const cs_actor *actor, cs_error *error);
-/* Issue for a request (PEM); the certificate (PEM) is appended to out. */
+/* Issue for a request (PEM) that names a role and an identity, as it names them. CS_E_TAKEN while
+ * another key has a certificate for them that is neither revoked nor past its dates. The
+ * certificate (PEM) is appended to out. */
 CS_MUST_CHECK int cs_authority_issue(cs_home *home, const cs_actor *actor, cs_view request_pem,
     int64_t days, cs_issued *issued, cs_buf *out, cs_error *error);
 /* Write crl.pem again, with one more certificate revoked (serial NULL: none). CS_E_NOT_FOUND for a

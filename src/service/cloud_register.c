@@ -63,15 +63,40 @@ static int find_rows(
 {
     int rc = CS_OK;
 
-    if (who->role != CS_ROLE_DOCTOR) {
-        if (!who->has_code)
-            return CS_FAIL(error, CS_E_ENROLMENT, "a %s registers with an enrolment code",
-                cs_role_name(who->role));
+    if (who->has_code)
         rc = cs_enrolment_keys(&rows->enrolment, storage, who->role, who->id, who->code, error);
-    }
+    else if (who->role != CS_ROLE_DOCTOR)
+        rc = CS_FAIL(error, CS_E_ENROLMENT, "a %s registers with an enrolment code",
+            cs_role_name(who->role));
     if (rc == CS_OK)
         rc = cs_identity_keys(&rows->identity, storage, who->role, who->id, error);
     return rc;
+}
+
+/* Without a code, by Cert_D alone: a new identity, or the same keys again. What was revoked, or was
+ * another's, needs the operator's word, which a code is: running consents name the identity. */
+static int admit_by_certificate(
+    cs_worker *worker, const registration_rows *rows, const cs_registration *who, cs_error *error)
+{
+    cs_credential_row row;
+    cs_buf sealed = {0};
+    cs_error ignored;
+    int rc = cs_store_get_credential(worker->store, rows->identity.row, &row, &sealed, &ignored);
+
+    cs_buf_free(&sealed);
+    if (rc == CS_E_NOT_FOUND)
+        return CS_OK;
+    if (rc != CS_OK)
+        return CS_FAIL(error, (cs_code)rc, "%s", ignored.message);
+    if (memcmp(row.owner, who->owner, sizeof row.owner) != 0)
+        return CS_FAIL(error, CS_E_TAKEN,
+            "%s '%s' had other keys; see who it is, then give a code with `cloud enrol`",
+            cs_role_name(who->role), who->id);
+    if (row.revoked_at != 0)
+        return CS_FAIL(error, CS_E_REVOKED,
+            "%s '%s' was revoked; to admit it again give a code with `cloud enrol`",
+            cs_role_name(who->role), who->id);
+    return CS_OK;
 }
 
 static int keep_credential(cs_worker *worker, const registration_rows *rows,
@@ -105,9 +130,11 @@ static int admit(cs_server *server, cs_worker *worker, const registration_rows *
         rc = cs_store_begin(worker->store, error);
     if (rc != CS_OK)
         return rc;
-    if (who->role != CS_ROLE_DOCTOR)
+    if (who->has_code)
         rc =
             cs_store_use_enrolment(worker->store, rows->enrolment.row, who->owner, env->now, error);
+    else
+        rc = admit_by_certificate(worker, rows, who, error);
     if (rc == CS_OK)
         /* from ΔT ago, so that a party whose clock is a little behind can use it at once */
         rc = cs_register_issue(&server->actor->party, env, who, env->now - env->delta_t,

@@ -74,16 +74,17 @@ static int read_signal(void *context, uint8_t *out, size_t n, size_t *got, cs_er
 static int show_doctor(device *me, cs_view m0, cs_error *error)
 {
     cs_device_report *report = me->report;
-    uint8_t puk[CS_PUK_SIZE];
+    cs_holder holder;
     cs_doctor_shown shown;
     cs_station station;
     int rc = cs_decode(&cs_station_schema, &station, m0, error);
 
     if (rc == CS_OK)
-        rc = cs_certificate_check(me->actor->trust, station.cert_d, me->world.env.now, puk,
-            report->doctor_name, sizeof report->doctor_name, error);
+        rc = cs_certificate_check(
+            me->actor->trust, station.cert_d, me->world.env.now, &holder, error);
     if (rc != CS_OK)
         return rc;
+    (void)snprintf(report->doctor_name, sizeof report->doctor_name, "%s", holder.name);
     (void)snprintf(report->doctor, sizeof report->doctor, "%s", cs_visit_p_doctor(me->visit)->id);
     (void)snprintf(
         report->department, sizeof report->department, "%s", cs_visit_p_department(me->visit));

@@ -37,13 +37,18 @@ static bool kind_from_name(cs_home_kind *out, const char *name)
 }
 
 /* An identity is put into messages, file names of reports and the labels of keys. */
-static int check_id(const char *id, cs_error *error)
+static int check_id(const char *id, cs_home_kind kind, cs_error *error)
 {
     size_t n = strlen(id);
 
     if (n == 0 || n > CS_ID_MAX)
         return CS_FAIL(error, CS_E_USAGE, "an identity has 1 to %d bytes; '%.*s' has %zu",
             CS_ID_MAX, CS_ID_MAX, id, n);
+    if ((kind == CS_HOME_DOCTOR || kind == CS_HOME_HOSPITAL) && strspn(id, CS_ID_PRINTABLE) != n)
+        return CS_FAIL(error, CS_E_USAGE,
+            "the identity of a %s goes into its certificate, so it has letters, digits, spaces and "
+            "'()+,-./:=? only",
+            kind_names[kind]);
     for (const char *c = id; *c != '\0'; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             return CS_FAIL(error, CS_E_USAGE, "an identity has no control characters");
@@ -82,7 +87,7 @@ int cs_home_create(cs_home **out, const char *dir, cs_home_kind kind, const char
 {
     cs_home *home = NULL;
     char path[CS_PATH_MAX];
-    int rc = check_id(id, error);
+    int rc = check_id(id, kind, error);
 
     *out = NULL;
     if (rc == CS_OK)

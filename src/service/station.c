@@ -40,13 +40,12 @@ static int refresh_revocations(station *me, cs_error *error)
 /* A doctor whose certificate is no longer good hears it before a patient is there. */
 static int check_myself(station *me, cs_error *error)
 {
-    uint8_t puk[CS_PUK_SIZE];
-    char name[65];
+    cs_holder holder;
     int rc = cs_actor_wants_registration(me->actor, error);
 
     if (rc == CS_OK && me->actor->trust != NULL)
-        rc = cs_certificate_check(me->actor->trust, me->actor->party.certificate, cs_clock_ms(),
-            puk, name, sizeof name, error);
+        rc = cs_certificate_check(
+            me->actor->trust, me->actor->party.certificate, cs_clock_ms(), &holder, error);
     return rc;
 }
 

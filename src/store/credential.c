@@ -116,6 +116,11 @@ int cs_store_revoke(cs_store *store, uint64_t serial, int64_t now, cs_error *err
         "iu", now, serial);
     if (rc == CS_OK && sqlite3_changes(store->db) != 1)
         rc = CS_FAIL(error, CS_E_NOT_FOUND, "no credential has that serial; check the number");
+    if (rc == CS_OK)
+        rc = cs_sql_run(store, error,
+            "UPDATE enrolment SET not_after = 0"
+            " WHERE owner = (SELECT owner FROM credential WHERE serial = ?)",
+            "u", serial);
     return cs_store_leave(store, rc, error);
 }
 

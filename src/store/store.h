@@ -78,6 +78,7 @@ CS_MUST_CHECK int cs_store_put_credential(
 /* The current row of id_key; row->sealed points into *sealed. CS_E_NOT_FOUND. */
 CS_MUST_CHECK int cs_store_get_credential(cs_store *store, const uint8_t id_key[32],
     cs_credential_row *row, cs_buf *sealed, cs_error *error);
+/* The codes that its owner used are spent too: they would bring the owner back. */
 CS_MUST_CHECK int cs_store_revoke(cs_store *store, uint64_t serial, int64_t now, cs_error *error);
 /* *revoked: also true for a serial that was never stored. */
 CS_MUST_CHECK int cs_store_is_revoked(

@@ -29,7 +29,7 @@ static void must(int rc)
 
 static void prepare(void)
 {
-    const cs_subject subject = {.common_name = "Fuzz"};
+    const cs_subject subject = {.common_name = "Fuzz", .role = "doctor", .id = "D-1"};
     const uint8_t serial[8] = {1};
     const cs_revocation revocation = {.serial = {2}, .time_ms = NOW};
     const cs_view puk = {public_key, sizeof public_key};
@@ -49,19 +49,18 @@ static void prepare(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const cs_view bytes = {data, size};
-    uint8_t puk[CS_PUK_SIZE];
     uint8_t serial[8];
-    char name[65];
+    cs_holder holder;
     cs_trust *trust = NULL;
     cs_buf der = {0};
 
     prepare();
     must(cs_trust_new(&trust, cs_view_buf(&ca_pem), (cs_view){0}, NULL));
-    if (cs_certificate_check(trust, bytes, NOW, puk, name, sizeof name, NULL) == CS_OK &&
+    if (cs_certificate_check(trust, bytes, NOW, &holder, NULL) == CS_OK &&
         !cs_view_equal(bytes, cs_view_buf(&certificate)))
         abort();
     cs_trust_free(&trust);
-    (void)!cs_request_check(bytes, puk, name, sizeof name, NULL);
+    (void)!cs_request_check(bytes, &holder, NULL);
     (void)!cs_certificate_serial(bytes, serial, NULL);
     (void)!cs_pem_decode(&der, "CERTIFICATE", bytes, NULL);
     if (cs_trust_new(&trust, cs_view_buf(&ca_pem), bytes, NULL) == CS_OK)

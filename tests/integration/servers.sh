@@ -90,7 +90,6 @@ echo 00000000-00000000-00000000-00000000 >"$work/wrong.code"
 refused 4 enrolment "${thief[@]}" --code-file "$work/wrong.code"
 echo 0000-zz >"$work/bad.code"
 refused 3 'enrolment code' "${thief[@]}" --code-file "$work/bad.code"
-refused 2 'needs no code' cloud enrol --dir "$work/cloud" --role doctor --id D-2
 register_patient patient2 P-Nowak # the same keys and code again: an answer may have been lost
 
 say "emergency"

@@ -4,6 +4,7 @@
 #include "play.h"
 #include "soft_token.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static cs_token *make_soft(const char *name)
@@ -307,6 +308,43 @@ static void test_certificates(void **state)
     cast_close(&c);
 }
 
+/* Whoever has some certificate does not register as anybody. */
+static void test_identities(void **state)
+{
+    cs_registration registration;
+    cs_credential issued;
+    cs_buf r1 = {0};
+    cs_buf r2 = {0};
+    cast c;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_P256, make_soft);
+    /* as another doctor, whose certificate is another */
+    c.doctor.id = c.other_doctor.id;
+    assert_fails(CS_E_CERTIFICATE, cast_register(&c, &c.doctor, NULL, NULL, error));
+    /* a hospital as a doctor, and a doctor as a hospital, of the same identity */
+    c.hospital.role = CS_ROLE_DOCTOR;
+    assert_fails(CS_E_CERTIFICATE, cast_register(&c, &c.hospital, NULL, NULL, error));
+    c.other_doctor.role = CS_ROLE_HOSPITAL;
+    assert_fails(CS_E_CERTIFICATE, cast_register(&c, &c.other_doctor, NULL, NULL, error));
+    /* a cloud that does not look: who is shown certificate and credential does */
+    c.doctor.id = "dr-lindqvist";
+    cast_at(&c, CAST_START + 1);
+    assert_ok(cast_register(&c, &c.doctor, &r1, NULL, error));
+    c.pc.memory.seen_count = 0;
+    assert_ok(cs_register_open(&registration, &c.pc.party, &c.pc.env, cs_view_buf(&r1), error));
+    (void)snprintf(registration.id, sizeof registration.id, "%s", c.other_doctor.id);
+    assert_ok(cs_register_issue(&c.pc.party, &c.pc.env, &registration, CAST_START,
+        CAST_START + CAST_YEAR, cast_serial, &c, &issued, &r2, error));
+    assert_fails(CS_E_CERTIFICATE, cs_credential_check_certificate(&issued, &c.hospital.env,
+                                       c.doctor.party.certificate, error));
+    assert_ok(cs_credential_check_certificate(
+        &c.doctor.credential, &c.hospital.env, c.doctor.party.certificate, error));
+    cs_buf_free(&r1);
+    cs_buf_free(&r2);
+    cast_close(&c);
+}
+
 static void test_revoked_certificate(void **state)
 {
     cast c;
@@ -448,6 +486,7 @@ int main(void)
         cmocka_unit_test_setup(test_expired, reset_cast),
         cmocka_unit_test_setup(test_revoked, reset_cast),
         cmocka_unit_test_setup(test_certificates, reset_cast),
+        cmocka_unit_test_setup(test_identities, reset_cast),
         cmocka_unit_test_setup(test_revoked_certificate, reset_cast),
         cmocka_unit_test_setup(test_consent, reset_cast),
         cmocka_unit_test_setup(test_replay, reset_cast),

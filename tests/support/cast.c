@@ -106,7 +106,8 @@ static void open_authority(cast *c, cast_token_fn make)
 void cast_certify(cast *c, cast_actor *actor, int64_t not_before, int64_t not_after)
 {
     static uint8_t number;
-    const cs_subject subject = {.common_name = actor->id};
+    const cs_subject subject = {
+        .common_name = actor->id, .role = cs_role_name(actor->role), .id = actor->id};
     const uint8_t serial[8] = {1, 2, 3, 4, 5, 6, 7, ++number};
 
     cs_buf_clear(&actor->certificate);

@@ -25,8 +25,12 @@ typedef struct world {
     cs_buf doctor;
 } world;
 
-static const cs_subject ca_subject = {"Test Medical Authority", "Ministry of Tests"};
-static const cs_subject doctor_subject = {"Dr Łucja Ångström", "Test Hospital"};
+static const cs_subject ca_subject = {
+    .common_name = "Test Medical Authority", .organisation = "Ministry of Tests"};
+static const cs_subject doctor_subject = {.common_name = "Dr Łucja Ångström",
+    .organisation = "Test Hospital",
+    .role = "doctor",
+    .id = "D-4711"};
 static const uint8_t serial[8] = {0x80, 0, 0, 0, 0, 0, 0, 7};
 static const uint8_t other_serial[8] = {0, 0, 0, 0, 0, 0, 0, 8};
 
@@ -110,32 +114,27 @@ static cs_trust *new_trust(cs_view ca, cs_view crl)
 
 static int check(const cs_trust *trust, cs_view der, int64_t now)
 {
-    uint8_t puk[CS_PUK_SIZE];
-    char name[65];
+    cs_holder holder;
 
-    return cs_certificate_check(trust, der, now, puk, name, sizeof name, NULL);
+    return cs_certificate_check(trust, der, now, &holder, NULL);
 }
 
 static void test_issue_and_check(void **state)
 {
     const world *w = *state;
     cs_trust *trust = new_trust(cs_view_buf(&w->ca), (cs_view){NULL, 0});
-    uint8_t puk[CS_PUK_SIZE];
     uint8_t wanted[CS_PUK_SIZE];
     uint8_t read[8];
-    char name[65];
+    cs_holder holder;
 
-    assert_ok(
-        cs_certificate_check(trust, cs_view_buf(&w->doctor), NOW, puk, name, sizeof name, error));
-    assert_string_equal(name, doctor_subject.common_name);
+    assert_ok(cs_certificate_check(trust, cs_view_buf(&w->doctor), NOW, &holder, error));
+    assert_string_equal(holder.name, doctor_subject.common_name);
+    assert_string_equal(holder.role, "doctor");
+    assert_string_equal(holder.id, doctor_subject.id);
     assert_ok(cs_p256_compress(wanted, CS_VIEW_ARRAY(w->doctor_key.public_key), error));
-    assert_memory_equal(puk, wanted, sizeof puk);
+    assert_memory_equal(holder.puk, wanted, sizeof wanted);
     assert_ok(cs_certificate_serial(cs_view_buf(&w->doctor), read, error));
     assert_memory_equal(read, serial, sizeof read);
-
-    /* a name that does not fit is refused, not cut */
-    assert_fails(CS_E_CERTIFICATE,
-        cs_certificate_check(trust, cs_view_buf(&w->doctor), NOW, puk, name, 5, error));
     cs_trust_free(&trust);
     assert_null(trust);
     cs_trust_free(&trust);
@@ -242,7 +241,7 @@ static void test_revocation(void **state)
 /* A list of an authority that issued neither this certificate nor its CA says nothing of it. */
 static void test_list_of_another(void **state)
 {
-    static const cs_subject other = {"Another Authority", NULL};
+    static const cs_subject other = {.common_name = "Another Authority"};
     world *w = *state;
     cs_buf ca = {0};
     cs_buf crl = {0};
@@ -262,9 +261,8 @@ static void test_list_of_another(void **state)
 static void test_request(void **state)
 {
     world *w = *state;
-    uint8_t puk[CS_PUK_SIZE];
     uint8_t wanted[CS_PUK_SIZE];
-    char name[65];
+    cs_holder holder;
     cs_buf der = {0};
     cs_buf certificate = {0};
     cs_trust *trust;
@@ -272,13 +270,16 @@ static void test_request(void **state)
     assert_ok(cs_p256_compress(wanted, CS_VIEW_ARRAY(w->doctor_key.public_key), error));
     assert_ok(
         cs_request_make(&der, &doctor_subject, CS_VIEW_ARRAY(wanted), sign, &w->doctor_key, error));
-    assert_ok(cs_request_check(cs_view_buf(&der), puk, name, sizeof name, error));
-    assert_string_equal(name, doctor_subject.common_name);
-    assert_memory_equal(puk, wanted, sizeof puk);
+    assert_ok(cs_request_check(cs_view_buf(&der), &holder, error));
+    assert_string_equal(holder.name, doctor_subject.common_name);
+    assert_string_equal(holder.role, "doctor");
+    assert_string_equal(holder.id, doctor_subject.id);
+    assert_memory_equal(holder.puk, wanted, sizeof wanted);
 
     /* what the authority makes of it */
-    assert_ok(cs_certificate_issue(&certificate, cs_view_buf(&w->ca), &(cs_subject){name, NULL},
-        CS_VIEW_ARRAY(puk), other_serial, NOW - DAY, NOW + DAY, sign, &w->ca_key, error));
+    assert_ok(cs_certificate_issue(&certificate, cs_view_buf(&w->ca),
+        &(cs_subject){.common_name = holder.name}, CS_VIEW_ARRAY(holder.puk), other_serial,
+        NOW - DAY, NOW + DAY, sign, &w->ca_key, error));
     trust = new_trust(cs_view_buf(&w->ca), (cs_view){NULL, 0});
     assert_int_equal(check(trust, cs_view_buf(&certificate), NOW), CS_OK);
     cs_trust_free(&trust);
@@ -286,18 +287,56 @@ static void test_request(void **state)
     for (size_t i = 0; i < der.n; i++) {
         for (unsigned bit = 0; bit < 8; bit++) {
             der.p[i] ^= (uint8_t)(1u << bit);
-            assert_int_not_equal(
-                cs_request_check(cs_view_buf(&der), puk, name, sizeof name, NULL), CS_OK);
+            assert_int_not_equal(cs_request_check(cs_view_buf(&der), &holder, NULL), CS_OK);
             der.p[i] ^= (uint8_t)(1u << bit);
         }
     }
     der.p[der.n - 1] ^= 1;
-    assert_fails(
-        CS_E_SIGNATURE, cs_request_check(cs_view_buf(&der), puk, name, sizeof name, error));
-    assert_fails(CS_E_MALFORMED,
-        cs_request_check((cs_view){der.p, der.n - 1}, puk, name, sizeof name, error));
+    assert_fails(CS_E_SIGNATURE, cs_request_check(cs_view_buf(&der), &holder, error));
+    assert_fails(CS_E_MALFORMED, cs_request_check((cs_view){der.p, der.n - 1}, &holder, error));
     cs_buf_free(&der);
     cs_buf_free(&certificate);
+}
+
+/* A request with these two units, NULL for none. */
+static void role_of(cs_holder *holder, EVP_PKEY *key, const char *const units[2])
+{
+    X509_REQ *request = X509_REQ_new();
+    X509_NAME *name = X509_REQ_get_subject_name(request);
+    uint8_t *der = NULL;
+    int n;
+
+    for (int i = 0; i < 2 && units[i] != NULL; i++)
+        assert_int_equal(X509_NAME_add_entry_by_NID(name, NID_organizationalUnitName, MBSTRING_UTF8,
+                             (const uint8_t *)units[i], -1, -1, 0),
+            1);
+    assert_int_equal(X509_NAME_add_entry_by_NID(
+                         name, NID_commonName, MBSTRING_UTF8, (const uint8_t *)"x", -1, -1, 0),
+        1);
+    assert_int_equal(X509_REQ_set_pubkey(request, key), 1);
+    assert_true(X509_REQ_sign(request, key, EVP_sha256()) > 0);
+    n = i2d_X509_REQ(request, &der);
+    assert_ok(cs_request_check((cs_view){der, (size_t)n}, holder, error));
+    OPENSSL_free(der);
+    X509_REQ_free(request);
+}
+
+/* The role is that of an organizational unit, and none where two say two. */
+static void test_role(void **state)
+{
+    static const char *const cases[][3] = {{"hospital", NULL, "hospital"}, {"nurse", NULL, ""},
+        {NULL, NULL, ""}, {"nurse", "doctor", "doctor"}, {"doctor", "hospital", ""},
+        {"Doctor", NULL, ""}};
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    cs_holder holder;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        role_of(&holder, key, cases[i]);
+        assert_string_equal(holder.role, cases[i][2]);
+        assert_string_equal(holder.id, "");
+    }
+    EVP_PKEY_free(key);
 }
 
 /* A signer that refuses, and one that is not the CA: nothing comes out. */
@@ -330,8 +369,10 @@ static void test_bad_input(void **state)
     cs_buf der = {0};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        assert_fails(CS_E_USAGE,
-            cs_request_make(&der, &(cs_subject){names[i], NULL}, puk, sign, &w->doctor_key, error));
+        assert_fails(CS_E_USAGE, cs_request_make(&der, &(cs_subject){.common_name = names[i]}, puk,
+                                     sign, &w->doctor_key, error));
+    assert_fails(CS_E_USAGE, cs_request_make(&der, &(cs_subject){.common_name = "x", .id = "D_1"},
+                                 puk, sign, &w->doctor_key, error));
     assert_fails(
         CS_E_USAGE, cs_ca_make(&der, &ca_subject, puk, NOW, NOW, sign, &w->doctor_key, error));
     assert_fails(
@@ -393,8 +434,7 @@ static void test_key_usage(void **state)
     EVP_PKEY *key = EVP_EC_gen("P-256");
     const uint8_t *p = w->doctor.p;
     X509 *certificate = d2i_X509(NULL, &p, (long)w->doctor.n);
-    uint8_t puk[CS_PUK_SIZE];
-    char name[65];
+    cs_holder holder;
     cs_error refusal = {0};
     uint8_t *der = NULL;
     int n;
@@ -403,8 +443,7 @@ static void test_key_usage(void **state)
         X509_delete_ext(certificate, X509_get_ext_by_NID(certificate, NID_key_usage, -1)));
     assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
     n = i2d_X509(certificate, &der);
-    assert_int_equal(cs_certificate_check(
-                         trust, (cs_view){der, (size_t)n}, NOW, puk, name, sizeof name, &refusal),
+    assert_int_equal(cs_certificate_check(trust, (cs_view){der, (size_t)n}, NOW, &holder, &refusal),
         CS_E_CERTIFICATE);
     assert_non_null(strstr(refusal.message, "key usage"));
     OPENSSL_free(der);
@@ -463,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_revocation),
         cmocka_unit_test(test_list_of_another),
         cmocka_unit_test(test_request),
+        cmocka_unit_test(test_role),
         cmocka_unit_test(test_wrong_signer),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_other_curve),
