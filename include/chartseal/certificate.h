@@ -19,6 +19,8 @@ typedef struct cs_trust cs_trust;
 /* PEM: one or more CA certificates, each of which is an anchor; none or more CRLs (crl_pem may be
  * empty). CS_E_CERTIFICATE, CS_E_MALFORMED, CS_E_TOO_LARGE. A trust may be shared by threads. */
 CS_MUST_CHECK int cs_trust_new(cs_trust **out, cs_view ca_pem, cs_view crl_pem, cs_error *error);
+/* The same trust for one more owner; the last cs_trust_free frees it. NULL stays NULL. */
+cs_trust *cs_trust_share(cs_trust *trust);
 void cs_trust_free(cs_trust **trust);
 
 /* The longest common name and serialNumber attribute of RFC 5280, in bytes of UTF-8 that we take.

@@ -4,6 +4,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define PEM_MAX ((size_t)2 * CS_CRL_MAX)
@@ -12,6 +13,7 @@
 #define AUTH_LEVEL 2
 
 struct cs_trust {
+    atomic_uint owners;
     X509_STORE *store;
     STACK_OF(X509_CRL) * crls; /* the store's too; here to know whose there are */
 };
@@ -101,6 +103,7 @@ int cs_trust_new(cs_trust **out, cs_view ca_pem, cs_view crl_pem, cs_error *erro
     *out = NULL;
     if (trust == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for the trusted authorities");
+    atomic_init(&trust->owners, 1);
     trust->store = X509_STORE_new();
     trust->crls = sk_X509_CRL_new_null();
     if (trust->store == NULL || trust->crls == NULL)
@@ -116,14 +119,25 @@ int cs_trust_new(cs_trust **out, cs_view ca_pem, cs_view crl_pem, cs_error *erro
     return rc;
 }
 
+cs_trust *cs_trust_share(cs_trust *trust)
+{
+    if (trust != NULL)
+        atomic_fetch_add(&trust->owners, 1);
+    return trust;
+}
+
 void cs_trust_free(cs_trust **trust)
 {
-    if (trust == NULL || *trust == NULL)
+    cs_trust *mine = trust == NULL ? NULL : *trust;
+
+    if (mine == NULL)
         return;
-    sk_X509_CRL_pop_free((*trust)->crls, X509_CRL_free);
-    X509_STORE_free((*trust)->store);
-    free(*trust);
     *trust = NULL;
+    if (atomic_fetch_sub(&mine->owners, 1) != 1)
+        return;
+    sk_X509_CRL_pop_free(mine->crls, X509_CRL_free);
+    X509_STORE_free(mine->store);
+    free(mine);
 }
 
 static bool has_crl_of(const cs_trust *trust, const X509_NAME *issuer)

@@ -186,24 +186,50 @@ static int load_cloud(cs_actor *actor, bool wanted, cs_error *error)
     return rc;
 }
 
-static int load_certificates(cs_actor *actor, cs_error *error)
+/* A file that is there and has none is one that is being written, or cut: nobody would be revoked.
+ */
+static int has_list(cs_view crl, const cs_home *home, cs_error *error)
+{
+    static const char begin[] = "-----BEGIN X509 CRL-----";
+
+    if (memmem(crl.n == 0 ? "" : (const char *)crl.p, crl.n, begin, sizeof begin - 1) == NULL)
+        return CS_FAIL(error, CS_E_MALFORMED,
+            "%s/crl.pem holds no revocation list; fetch it again, or remove the file", home->dir);
+    return CS_OK;
+}
+
+int cs_home_read_trust(cs_trust **out, const cs_home *home, cs_error *error)
 {
     cs_buf pem = {0};
     cs_buf crl = {0};
+    int rc = read_if_there(home, "authorities.pem", CS_MESSAGE_MAX, &pem, error);
+
+    *out = NULL;
+    if (rc == CS_OK) {
+        rc = cs_home_read(home, "crl.pem", 2 * (size_t)CS_CRL_MAX, &crl, error);
+        if (rc == CS_OK)
+            rc = has_list(cs_view_buf(&crl), home, error);
+        else if (rc == CS_E_NO_FILE)
+            rc = CS_OK;
+    }
+    if (rc == CS_OK && pem.n > 0)
+        rc = cs_trust_new(out, cs_view_buf(&pem), cs_view_buf(&crl), error);
+    cs_buf_free(&pem);
+    cs_buf_free(&crl);
+    return rc;
+}
+
+static int load_certificates(cs_actor *actor, cs_error *error)
+{
+    cs_buf pem = {0};
     int rc = read_if_there(actor->home, "certificate.pem", CS_MESSAGE_MAX, &pem, error);
 
     if (rc == CS_OK && pem.n > 0)
         rc = cs_pem_decode(&actor->certificate, "CERTIFICATE", cs_view_buf(&pem), error);
-    cs_buf_clear(&pem);
     if (rc == CS_OK)
-        rc = read_if_there(actor->home, "authorities.pem", CS_MESSAGE_MAX, &pem, error);
-    if (rc == CS_OK)
-        rc = read_if_there(actor->home, "crl.pem", 2 * (size_t)CS_CRL_MAX, &crl, error);
-    if (rc == CS_OK && pem.n > 0)
-        rc = cs_trust_new(&actor->trust, cs_view_buf(&pem), cs_view_buf(&crl), error);
+        rc = cs_home_read_trust(&actor->trust, actor->home, error);
     actor->party.certificate = cs_view_buf(&actor->certificate);
     cs_buf_free(&pem);
-    cs_buf_free(&crl);
     return rc;
 }
 

@@ -24,6 +24,9 @@ CS_MUST_CHECK int cs_home_init(cs_home **out, cs_token **token, const char *dir,
 /* Take config.json away again: for an init that fails after cs_home_init. */
 void cs_home_undo(const cs_home *home);
 
+/* authorities.pem with crl.pem; NULL where there are no authorities. */
+CS_MUST_CHECK int cs_home_read_trust(cs_trust **out, const cs_home *home, cs_error *error);
+
 /* A credential that is there and in its dates. CS_E_CREDENTIAL, CS_E_EXPIRED: what to run. */
 CS_MUST_CHECK int cs_actor_wants_registration(const cs_actor *actor, cs_error *error);
 

@@ -90,6 +90,8 @@ int cs_server_open(cs_server **out, cs_home *home, cs_error *error)
     cs_home_path(home, STORE_NAME, server->store_path);
     rc = cs_actor_open(&server->actor, home, true, error);
     if (rc == CS_OK)
+        rc = cs_trust_watch_new(&server->trust, home, server->actor->trust, error);
+    if (rc == CS_OK)
         rc = declare_metrics(server, error);
     if (rc == CS_OK)
         rc = cs_audit_new(&server->audit, server->actor->storage, error);
@@ -106,11 +108,18 @@ void cs_server_close(cs_server **server)
 {
     if (*server == NULL)
         return;
+    cs_trust_watch_free(&(*server)->trust);
     cs_audit_free(&(*server)->audit);
     cs_metrics_free(&(*server)->metrics);
     cs_actor_free(&(*server)->actor);
     free(*server);
     *server = NULL;
+}
+
+static void follow_trust(cs_worker *worker)
+{
+    cs_trust_watch_follow(worker->server->trust, &worker->trust, &worker->trust_changes);
+    worker->world.env.trust = worker->trust;
 }
 
 int cs_worker_open(cs_worker **out, const cs_server *server, cs_error *error)
@@ -127,6 +136,8 @@ int cs_worker_open(cs_worker **out, const cs_server *server, cs_error *error)
     if (rc == CS_OK)
         rc = cs_world_open(&worker->world, server->actor, worker->store, error);
     if (rc == CS_OK)
+        follow_trust(worker);
+    if (rc == CS_OK)
         *out = worker;
     else
         cs_worker_close(&worker);
@@ -138,6 +149,7 @@ void cs_worker_close(cs_worker **worker)
     if (*worker == NULL)
         return;
     cs_world_close(&(*worker)->world);
+    cs_trust_free(&(*worker)->trust);
     cs_store_close(&(*worker)->store);
     free(*worker);
     *worker = NULL;
@@ -154,6 +166,7 @@ int cs_worker_refresh(cs_worker *worker, cs_error *error)
         if (rc == CS_OK)
             worker->lists = lists;
     }
+    follow_trust(worker);
     cs_world_tick(&worker->world);
     return rc;
 }
@@ -303,6 +316,19 @@ static int seal_audit(cs_server *server, cs_worker *worker, bool at_once, cs_err
     return rc;
 }
 
+/* Not a failure of the house: the earlier trust stays. */
+static void look_at_trust(const cs_server *server)
+{
+    cs_error failure = {0};
+    bool news = false;
+
+    if (cs_trust_watch_look(server->trust, &news, &failure) != CS_OK && news)
+        cs_server_log_error(server,
+            "authorities.pem and crl.pem are not taken in, the earlier ones stay", &failure);
+    else if (news)
+        cs_server_log(server, "authorities.pem and crl.pem taken in");
+}
+
 /* Until told to stop. What is due and fails is said, and tried again at the next tick. */
 static int keep_house(
     cs_server *server, cs_worker *worker, int stop_fd, cs_server_tick *tick, cs_error *error)
@@ -313,6 +339,7 @@ static int keep_house(
     while ((rc = cs_wait_for_stop(stop_fd, CS_SERVER_TICK_MS, error)) == CS_E_TIMEOUT) {
         cs_error failure = {0};
 
+        look_at_trust(server);
         rc = cs_worker_refresh(worker, &failure);
         if (rc == CS_OK && tick != NULL)
             rc = tick(server, worker, &failure);

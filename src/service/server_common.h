@@ -19,6 +19,7 @@
 #include "service/home.h"
 #include "service/http_server.h"
 #include "service/metrics.h"
+#include "service/trust_watch.h"
 #include "service/wire_log.h"
 
 #include <stdatomic.h>
@@ -33,6 +34,7 @@ typedef struct cs_server {
     cs_metrics *metrics;
     cs_audit *audit;
     char store_path[CS_PATH_MAX];
+    cs_trust_watch *trust; /* whose certificates are believed now; actor->trust is of the start */
     atomic_uint lists;     /* revocation lists taken in since the start: workers load a newer one */
     void *role;            /* the service's own */
     cs_wire_log *wire_log; /* of what this process sends by itself; not owned, NULL: none */
@@ -46,12 +48,14 @@ typedef struct cs_worker {
     const cs_server *server;
     cs_store *store;
     cs_world world;
+    cs_trust *trust; /* that world.env points to */
     unsigned lists;
+    unsigned trust_changes;
 } cs_worker;
 
 CS_MUST_CHECK int cs_worker_open(cs_worker **out, const cs_server *server, cs_error *error);
 void cs_worker_close(cs_worker **worker);
-/* The time, and the newest revocation list. Call it before each step. */
+/* The time, the newest revocation list, the newest trust. Call it before each step. */
 CS_MUST_CHECK int cs_worker_refresh(cs_worker *worker, cs_error *error);
 
 /* What the audit log will say of a request; the step fills it in as it learns. */
