@@ -547,7 +547,7 @@ typedef struct cs_audit_entry {
 } cs_audit_entry;
 extern const cs_schema cs_audit_entry_schema;
 
-/* What the token signs to seal the chain up to entry n. */
+/* What the token signs to seal the chain up to entry n; 0: its beginning. */
 typedef struct cs_audit_seal {
     uint64_t number;
     cs_view hash;

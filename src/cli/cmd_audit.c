@@ -3,6 +3,7 @@
 #include "cli/home_options.h"
 #include "cli/output.h"
 #include "service/audit_fhir.h"
+#include "service/server_common.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,37 +56,114 @@ static int print_report(
     const cs_audit_report *report, const cs_arguments *arguments, cs_error *error)
 {
     unsigned long long open = report->entries - report->sealed;
+    char head[CS_AUDIT_HEAD_TEXT_SIZE];
 
+    cs_audit_head_print(&report->head, head);
     if (cs_arg_flag(arguments, "json"))
-        return cs_print_json(
-            json_pack("{s:b, s:I, s:I, s:I}", "ok", 1, "entries", (json_int_t)report->entries,
-                "seals", (json_int_t)report->seals, "sealed", (json_int_t)report->sealed),
+        return cs_print_json(json_pack("{s:b, s:I, s:I, s:I, s:s}", "ok", 1, "entries",
+                                 (json_int_t)report->entries, "seals", (json_int_t)report->seals,
+                                 "sealed", (json_int_t)report->sealed, "head", head),
             error);
     cs_say("%llu entries, each follows the one before it; %llu seals are good",
         (unsigned long long)report->entries, (unsigned long long)report->seals);
     if (open > 0)
         cs_say("the last %llu have no seal yet", open);
+    cs_say("head %s", head);
     return CS_OK;
+}
+
+/* A log that nobody has written to yet may have no mark. */
+static int verify(cs_audit_report *report, const cs_home *home, cs_store *store,
+    const cs_audit_head *expected, cs_error *error)
+{
+    char path[CS_PATH_MAX];
+    uint8_t puk[CS_PUK_SIZE];
+    cs_audit_head mark = {0};
+    bool marked = true;
+    int rc = owner_key(puk, home, error);
+
+    cs_home_path(home, CS_AUDIT_MARK_NAME, path);
+    if (rc == CS_OK) {
+        rc = cs_audit_mark_read(&mark, path, CS_VIEW_ARRAY(puk), error);
+        marked = rc != CS_E_NO_FILE;
+        rc = marked ? rc : CS_OK;
+    }
+    if (rc == CS_OK)
+        rc = cs_audit_verify(report, store, CS_VIEW_ARRAY(puk), &mark, expected, error);
+    if (rc == CS_OK && !marked && report->entries > 0)
+        rc = CS_FAIL(error, CS_E_CORRUPT,
+            "%s is missing but the audit log has entries; find out who removed it", path);
+    return rc;
 }
 
 static int run_verify(const cs_arguments *arguments, cs_error *error)
 {
+    const char *text = cs_arg(arguments, "expect-head");
+    cs_audit_head expected;
     cs_home *home = NULL;
     cs_store *store = NULL;
     cs_audit_report report;
-    uint8_t puk[CS_PUK_SIZE];
-    int rc = open_log(&home, &store, arguments, error);
+    int rc = text == NULL ? CS_OK : cs_audit_head_parse(&expected, text, error);
 
     if (rc == CS_OK)
-        rc = owner_key(puk, home, error);
+        rc = open_log(&home, &store, arguments, error);
     if (rc == CS_OK)
-        rc = cs_audit_verify(&report, store, CS_VIEW_ARRAY(puk), error);
+        rc = verify(&report, home, store, text == NULL ? NULL : &expected, error);
     if (rc == CS_OK)
         rc = print_report(&report, arguments, error);
     cs_store_close(&store);
     cs_home_free(&home);
     return rc;
 }
+
+/* -- adopt ---------------------------------------------------------------------------------------
+ */
+
+/* What the log says of it: where the log that was sealed before had come to. */
+static void describe_adoption(cs_decision *decision, const cs_server *server)
+{
+    char path[CS_PATH_MAX];
+    char head[CS_AUDIT_HEAD_TEXT_SIZE] = "an unknown head";
+    const cs_key_info *info = cs_key_describe(server->actor->sign);
+    cs_audit_head mark;
+
+    cs_home_path(server->home, CS_AUDIT_MARK_NAME, path);
+    if (cs_audit_mark_read(&mark, path, (cs_view){info->public_key, info->public_key_size}, NULL) ==
+        CS_OK)
+        cs_audit_head_print(&mark, head);
+    *decision = (cs_decision){.action = "audit-adopt"};
+    (void)snprintf(decision->who, sizeof decision->who, "%s", server->home->id);
+    (void)snprintf(decision->detail, sizeof decision->detail, "sealed before up to %s", head);
+}
+
+static int run_adopt(const cs_arguments *arguments, cs_error *error)
+{
+    cs_home *home = NULL;
+    cs_store *store = NULL;
+    cs_server *server = NULL;
+    cs_worker *worker = NULL;
+    cs_decision decision;
+    int rc = open_log(&home, &store, arguments, error);
+
+    if (rc == CS_OK)
+        rc = cs_server_open(&server, home, error);
+    if (rc == CS_OK)
+        rc = cs_worker_open(&worker, server, error);
+    if (rc == CS_OK) {
+        describe_adoption(&decision, server);
+        rc = cs_decision_adopt(&decision, worker, error);
+    }
+    if (rc == CS_OK)
+        cs_say("the audit log is sealed as it is; start the service again if it runs");
+    cs_worker_close(&worker);
+    cs_server_close(&server);
+    cs_store_close(&store);
+    cs_home_free(&home);
+    return rc;
+}
+
+/* -- export --------------------------------------------------------------------------------------
+ */
 
 /* The file is new, or the export does not begin: it holds identities, and is for its owner alone.
  */
@@ -138,7 +216,14 @@ static int run_export(const cs_arguments *arguments, cs_error *error)
     return rc;
 }
 
-static const cs_option verify_options[] = {CS_DIR_OPTION, CS_JSON_OPTION, CS_OPTIONS_END};
+static const cs_option verify_options[] = {
+    CS_DIR_OPTION,
+    {"expect-head", "NUMBER:HASH", false, "a head printed before, which the log must lead through"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
+static const cs_option adopt_options[] = {CS_DIR_OPTION, CS_OPTIONS_END};
 
 static const cs_option export_options[] = {
     CS_DIR_OPTION,
@@ -149,6 +234,8 @@ static const cs_option export_options[] = {
 static const cs_verb verbs[] = {
     {"verify", "recompute the chain of the log and check its seals; needs no token", verify_options,
         "--dir cloud", run_verify},
+    {"adopt", "after a backup was restored: seal the log as it is now, and note that in it",
+        adopt_options, "--dir cloud", run_adopt},
     {"export", "the log as a FHIR R4 Bundle of AuditEvent; it names people", export_options,
         "--dir cloud --out audit.json", run_export},
     {0},

@@ -193,6 +193,8 @@ static int run_enrol(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = cs_cloud_enrol(cloud.server, cloud.worker, role, id, days, code, error);
     if (rc == CS_OK)
+        cs_server_seal(cloud.server, cloud.worker);
+    if (rc == CS_OK)
         rc = give_code(code, arguments, error);
     cs_wipe(code, sizeof code);
     close_cloud(&cloud);
@@ -236,6 +238,8 @@ static int run_revoke(const cs_arguments *arguments, cs_error *error)
     rc = open_cloud(&cloud, arguments, error);
     if (rc == CS_OK)
         rc = revoke(&cloud, &serial, arguments, error);
+    if (rc == CS_OK)
+        cs_server_seal(cloud.server, cloud.worker);
     if (rc == CS_OK && cs_arg_flag(arguments, "json"))
         rc = cs_print_json(json_pack("{s:b, s:I}", "ok", 1, "serial", (json_int_t)serial), error);
     else if (rc == CS_OK)

@@ -146,6 +146,7 @@ int cs_run_hospital_import(const cs_arguments *arguments, cs_error *error)
     }
     if (rc == CS_OK) {
         published = publish_now(opened.hospital, opened.worker, &why);
+        cs_server_seal(opened.hospital->server, opened.worker);
         rc = print_imported(&in, published, &why, cs_wire_log_counts(log), arguments, error);
     }
     if (import.fd >= 0)

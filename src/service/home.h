@@ -13,6 +13,7 @@
  *   authorities.pem   the medical authorities trusted here; crl.pem their revocation lists
  *   revocations.cbor  the newest list of revoked credentials
  *   chartseal.db      the store
+ *   audit.seal        how far its audit log was sealed (audit_mark.h)
  *
  * Files are written whole or not at all (files.h). Opening a home reads and checks config.json;
  * opening its party opens the token, logs in, opens the keys named in it and loads what there is.

@@ -76,6 +76,34 @@ static int declare_metrics(cs_server *server, cs_error *error)
     return rc;
 }
 
+/* Without a mark that leads to what is there, nothing is sealed and the log says so; patients are
+ * served all the same. */
+static int open_audit(cs_server *server, cs_error *error)
+{
+    const cs_actor *actor = server->actor;
+    char mark[CS_PATH_MAX];
+    cs_store *store = NULL;
+    int rc;
+
+    cs_home_path(server->home, CS_AUDIT_MARK_NAME, mark);
+    rc = cs_audit_new(&server->audit, actor->storage, actor->sign, mark, error);
+    if (rc == CS_OK)
+        rc = cs_store_open(&store, server->store_path, error);
+    if (rc == CS_OK) {
+        cs_error alarm = {0};
+
+        rc = cs_audit_begin(server->audit, store, &alarm);
+        if (rc == CS_E_CORRUPT) {
+            cs_server_log(server, "ALARM: %s", alarm.message);
+            rc = CS_OK;
+        } else if (rc != CS_OK) {
+            *error = alarm;
+        }
+    }
+    cs_store_close(&store);
+    return rc;
+}
+
 int cs_server_open(cs_server **out, cs_home *home, cs_error *error)
 {
     cs_op_counts before = cs_ops_of_thread();
@@ -94,7 +122,7 @@ int cs_server_open(cs_server **out, cs_home *home, cs_error *error)
     if (rc == CS_OK)
         rc = declare_metrics(server, error);
     if (rc == CS_OK)
-        rc = cs_audit_new(&server->audit, server->actor->storage, error);
+        rc = open_audit(server, error);
     if (rc == CS_OK) {
         cs_server_count_ops(server, "audit", before);
         *out = server;
@@ -194,9 +222,9 @@ void cs_decision_evidence(cs_decision *decision, const uint8_t h_request[CS_HASH
     decision->has_evidence = true;
 }
 
-int cs_decision_record(cs_decision *decision, const cs_worker *worker, int outcome, cs_error *error)
+static cs_audit_entry entry_of(const cs_decision *decision, const cs_worker *worker, int outcome)
 {
-    const cs_audit_entry entry = {
+    return (cs_audit_entry){
         .time = (uint64_t)worker->world.env.now,
         .action = cs_view_str(decision->action),
         .outcome = cs_view_str(cs_code_name(outcome)),
@@ -206,8 +234,20 @@ int cs_decision_record(cs_decision *decision, const cs_worker *worker, int outco
         .detail = cs_view_str(decision->detail),
         .evidence = {decision->evidence, decision->has_evidence ? sizeof decision->evidence : 0},
     };
+}
+
+int cs_decision_record(cs_decision *decision, const cs_worker *worker, int outcome, cs_error *error)
+{
+    const cs_audit_entry entry = entry_of(decision, worker, outcome);
 
     return cs_audit_append(worker->server->audit, worker->store, &entry, error);
+}
+
+int cs_decision_adopt(cs_decision *decision, const cs_worker *worker, cs_error *error)
+{
+    const cs_audit_entry entry = entry_of(decision, worker, CS_OK);
+
+    return cs_audit_adopt(worker->server->audit, worker->store, &entry, error);
 }
 
 static unsigned status_of(int code)
@@ -304,14 +344,25 @@ static int write_port(const char *path, uint16_t port, cs_error *error)
     return cs_file_write(path, cs_view_str(text), 0644, error);
 }
 
+void cs_server_seal(cs_server *server, cs_worker *worker)
+{
+    cs_error why = {0};
+
+    if (cs_audit_seal_when_due(server->audit, worker->store, worker->world.env.now, false, &why) !=
+        CS_OK)
+        cs_server_log_error(server, "the audit log is not sealed", &why);
+}
+
 static int seal_audit(cs_server *server, cs_worker *worker, bool at_once, cs_error *error)
 {
     cs_op_counts before = cs_ops_of_thread();
     int rc;
 
     cs_world_tick(&worker->world);
-    rc = cs_audit_seal_when_due(
-        server->audit, worker->store, server->actor->sign, worker->world.env.now, at_once, error);
+    rc = cs_audit_follow(server->audit, worker->store, error);
+    if (rc == CS_OK)
+        rc = cs_audit_seal_when_due(
+            server->audit, worker->store, worker->world.env.now, at_once, error);
     cs_server_count_ops(server, "audit", before);
     return rc;
 }

@@ -78,6 +78,10 @@ void cs_decision_evidence(cs_decision *decision, const uint8_t h_request[CS_HASH
 CS_MUST_CHECK int cs_decision_record(
     cs_decision *decision, const cs_worker *worker, int outcome, cs_error *error);
 
+/* Append the entry to a log that is taken over as it is (cs_audit_adopt). */
+CS_MUST_CHECK int cs_decision_adopt(
+    cs_decision *decision, const cs_worker *worker, cs_error *error);
+
 /* Decides on a request's body and fills the answer; answer->body is empty if it fails. */
 typedef int cs_step(cs_server *server, cs_worker *worker, cs_view body, cs_decision *decision,
     cs_http_answer *answer, cs_error *error);
@@ -89,6 +93,10 @@ CS_MUST_CHECK int cs_server_decide(cs_server *server, cs_worker *worker,
 /* Measure token operations outside of requests: what is done between the two calls is added to the
  * procedure. */
 void cs_server_count_ops(const cs_server *server, const char *procedure, cs_op_counts before);
+
+/* For a command that has appended to the audit log: a seal, if one is due by the number of entries.
+ * What the command did stands, so a failure is only logged. */
+void cs_server_seal(cs_server *server, cs_worker *worker);
 
 typedef struct cs_server_options {
     const char *address;

@@ -68,6 +68,11 @@ void cs_store_rollback(cs_store *store)
     store->group = false;
 }
 
+bool cs_store_in_group(const cs_store *store)
+{
+    return store->group;
+}
+
 int cs_store_enter(cs_store *store, cs_error *error)
 {
     int rc = check_group(store, error);

@@ -37,6 +37,7 @@ CS_MUST_CHECK int cs_store_limit_pages(cs_store *store, unsigned pages, cs_error
 CS_MUST_CHECK int cs_store_begin(cs_store *store, cs_error *error);
 CS_MUST_CHECK int cs_store_commit(cs_store *store, cs_error *error);
 void cs_store_rollback(cs_store *store);
+bool cs_store_in_group(const cs_store *store);
 
 /* -- seen messages: true in *fresh once per hash until `until`; durable. Also forgets what is past.
  */

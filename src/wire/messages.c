@@ -477,7 +477,7 @@ static const cs_field audit_entry_fields[] = {
 const cs_schema cs_audit_entry_schema = SCHEMA(cs_audit_entry, "audit", audit_entry_fields);
 
 static const cs_field audit_seal_fields[] = {
-    UINT(cs_audit_seal, number, 1, CS_SERIAL_MAX),
+    UINT(cs_audit_seal, number, 0, CS_SERIAL_MAX),
     BYTES(cs_audit_seal, hash, CS_HASH_SIZE, CS_HASH_SIZE),
 };
 const cs_schema cs_audit_seal_schema = SCHEMA(cs_audit_seal, "audit seal", audit_seal_fields);

@@ -183,3 +183,29 @@ db.execute("DELETE FROM audit WHERE number = 3")
 db.commit()
 PYTHON
 refused 9 'entry 3' audit verify --dir "$work/hospital"
+
+say "a log whose chain was computed anew: the token does not seal it"
+head=$(cs audit verify --dir "$work/cloud" --json | jq -r .head)
+cs audit verify --dir "$work/cloud" --expect-head "$head" >/dev/null
+refused 9 'entry' audit verify --dir "$work/cloud" --expect-head "1:${head#*:}"
+python3 - "$work/cloud/chartseal.db" <<'PYTHON'
+import hashlib, sqlite3, struct, sys
+db = sqlite3.connect(sys.argv[1])
+rows = db.execute("SELECT time, sealed FROM audit ORDER BY number").fetchall()
+db.execute("DELETE FROM audit")
+previous = bytes(32)
+for number, (time, sealed) in enumerate(rows[:3] + rows[4:], 1):
+    hashed = hashlib.sha256(b"chartseal/1 audit" + struct.pack(">QQ", number, time) + previous +
+                            sealed).digest()
+    db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, x'')",
+               (number, time, previous, hashed, sealed))
+    previous = hashed
+db.commit()
+PYTHON
+refused 9 'audit entry' audit verify --dir "$work/cloud"
+start cloud
+kill -TERM "${pids[cloud]}"
+wait "${pids[cloud]}" || true # it says that it could not seal
+unset "pids[cloud]"
+refused 9 'audit entry' audit verify --dir "$work/cloud"
+refused 9 'audit entry' audit adopt --dir "$work/cloud"

@@ -21,6 +21,7 @@
 typedef struct fixture {
     char dir[64];
     char path[128];
+    char mark[128];
     cs_token *token;
     cs_key *sign;
     cs_key *storage;
@@ -53,17 +54,19 @@ static int set_up(void **state)
     strcpy(me->dir, "/tmp/chartseal-audit.XXXXXX");
     assert_non_null(mkdtemp(me->dir));
     (void)snprintf(me->path, sizeof me->path, "%s/a.db", me->dir);
+    (void)snprintf(me->mark, sizeof me->mark, "%s/audit.seal", me->dir);
     me->token = cs_soft_token_new();
     assert_non_null(me->token);
     assert_ok(cs_key_generate(&me->sign, me->token, "sign", CS_USE_SIGN, CS_SUITE_ED25519, error));
     assert_ok(
         cs_key_generate(&me->storage, me->token, "storage", CS_USE_PRF, CS_SUITE_ED25519, error));
     assert_ok(cs_store_open(&me->store, me->path, error));
-    assert_ok(cs_audit_new(&me->audit, me->storage, error));
+    assert_ok(cs_audit_new(&me->audit, me->storage, me->sign, me->mark, error));
+    assert_ok(cs_audit_begin(me->audit, me->store, error));
     for (int i = 1; i <= ENTRIES; i++) {
         append(me, i == 2 ? "search" : "read", i == 3 ? CS_E_CONSENT : CS_OK);
         if (i == 5)
-            assert_ok(cs_audit_seal_when_due(me->audit, me->store, me->sign, NOW, true, error));
+            assert_ok(cs_audit_seal_when_due(me->audit, me->store, NOW, true, error));
     }
     *state = me;
     return 0;
@@ -111,9 +114,12 @@ static void alter(const fixture *me, const char *sql)
 static void test_whole(void **state)
 {
     const fixture *me = *state;
+    cs_audit_head mark;
     cs_audit_report report;
 
-    assert_ok(cs_audit_verify(&report, me->store, puk(me), error));
+    assert_ok(cs_audit_mark_read(&mark, me->mark, puk(me), error));
+    assert_int_equal(mark.number, 5);
+    assert_ok(cs_audit_verify(&report, me->store, puk(me), &mark, NULL, error));
     assert_int_equal(report.entries, ENTRIES);
     assert_int_equal(report.seals, 1);
     assert_int_equal(report.sealed, 5);
@@ -123,9 +129,25 @@ static void test_whole(void **state)
 static void assert_bad(const fixture *me, uint64_t number)
 {
     cs_audit_report report;
+    cs_audit_head mark;
 
-    assert_fails(CS_E_CORRUPT, cs_audit_verify(&report, me->store, puk(me), error));
+    assert_ok(cs_audit_mark_read(&mark, me->mark, puk(me), error));
+    assert_fails(CS_E_CORRUPT, cs_audit_verify(&report, me->store, puk(me), &mark, NULL, error));
     assert_int_equal(report.first_bad, number);
+}
+
+/* The log verifies and has that many entries; 0: it does not verify. */
+static void assert_verifies(const fixture *me, const cs_audit_head *expected, uint64_t entries)
+{
+    cs_audit_report report;
+    cs_audit_head mark;
+    int rc;
+
+    assert_ok(cs_audit_mark_read(&mark, me->mark, puk(me), error));
+    rc = cs_audit_verify(&report, me->store, puk(me), &mark, expected, NULL);
+    assert_int_equal(rc, entries == 0 ? CS_E_CORRUPT : CS_OK);
+    if (entries > 0)
+        assert_int_equal(report.entries, entries);
 }
 
 static void test_changed(void **state)
@@ -167,48 +189,197 @@ static void test_reordered(void **state)
     assert_bad(*state, 2);
 }
 
-/* A chain that was mended throughout is betrayed by the seal, which only the token can make. */
+/* What a person can do who writes the database and has no token: entries go or change, and the
+ * chain is computed anew, without its seals. */
+static void mend_chain(const fixture *me, const char *sql)
+{
+    static const char rows[] = "SELECT rowid, time, sealed FROM audit ORDER BY number";
+    static const char change[] = "UPDATE audit SET number = ?, previous = ?, hash = ?,"
+                                 " signature = x'' WHERE rowid = ?";
+    cs_audit_row row = {0};
+    sqlite3_stmt *read = NULL;
+    sqlite3_stmt *write = NULL;
+    sqlite3 *db = NULL;
+
+    alter(me, sql);
+    assert_int_equal(sqlite3_open(me->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, rows, -1, &read, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, change, -1, &write, NULL), SQLITE_OK);
+    while (sqlite3_step(read) == SQLITE_ROW) {
+        row.number++;
+        memcpy(row.previous, row.hash, sizeof row.hash);
+        row.time = sqlite3_column_int64(read, 1);
+        row.sealed = (cs_view){sqlite3_column_blob(read, 2), (size_t)sqlite3_column_bytes(read, 2)};
+        assert_ok(cs_audit_hash(&row, row.hash, error));
+        (void)sqlite3_bind_int64(write, 1, (sqlite3_int64)row.number);
+        (void)sqlite3_bind_blob(write, 2, row.previous, 32, SQLITE_TRANSIENT);
+        (void)sqlite3_bind_blob(write, 3, row.hash, 32, SQLITE_TRANSIENT);
+        (void)sqlite3_bind_int64(write, 4, sqlite3_column_int64(read, 0));
+        assert_int_equal(sqlite3_step(write), SQLITE_DONE);
+        (void)sqlite3_reset(write);
+    }
+    (void)sqlite3_finalize(read);
+    (void)sqlite3_finalize(write);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void restart(fixture *me)
+{
+    cs_audit_free(&me->audit);
+    assert_ok(cs_audit_new(&me->audit, me->storage, me->sign, me->mark, error));
+}
+
+/* The token signs nothing, neither in the process that saw the log before nor in a new one. */
+static void assert_never_sealed(fixture *me)
+{
+    cs_op_counts before = cs_ops_of_thread();
+
+    assert_fails(CS_E_CORRUPT, cs_audit_seal_when_due(me->audit, me->store, NOW, true, error));
+    restart(me);
+    assert_fails(CS_E_CORRUPT, cs_audit_seal_when_due(me->audit, me->store, NOW, true, error));
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 0);
+}
+
 static void test_mended_chain(void **state)
 {
+    mend_chain(*state, "DELETE FROM audit WHERE number = 3");
+    assert_bad(*state, 5); /* not the one that was sealed */
+    assert_never_sealed(*state);
+    alter(*state, "UPDATE audit SET signature = randomblob(64) WHERE number = 4");
+    assert_bad(*state, 4);
+}
+
+/* Not sealed yet: the chain says nothing, but an entry opens in its own place only. */
+static void test_mended_after_the_seal(void **state)
+{
+    mend_chain(*state, "DELETE FROM audit WHERE number = 6");
+    assert_never_sealed(*state);
+}
+
+static void test_cut_off_before_the_seal(void **state)
+{
+    alter(*state, "DELETE FROM audit WHERE number > 4");
+    assert_bad(*state, 5);
+    assert_never_sealed(*state);
+}
+
+/* The end may be cut off while nobody looks; a service has looked. */
+static void test_cut_off_after_it_was_seen(void **state)
+{
     fixture *me = *state;
-    char other[320];
+
+    assert_ok(cs_audit_follow(me->audit, me->store, error));
+    alter(me, "DELETE FROM audit WHERE number = 7");
+    assert_fails(CS_E_CORRUPT, cs_audit_follow(me->audit, me->store, error));
+    append(me, "read", CS_OK);
+    assert_fails(CS_E_CORRUPT, cs_audit_seal_when_due(me->audit, me->store, NOW, true, error));
+}
+
+static void test_a_lost_mark(void **state)
+{
+    fixture *me = *state;
+    const cs_audit_entry entry = {
+        .time = NOW, .action = cs_view_str("audit-adopt"), .outcome = cs_view_str("ok")};
+
+    assert_int_equal(unlink(me->mark), 0);
+    restart(me);
+    assert_fails(CS_E_CORRUPT, cs_audit_begin(me->audit, me->store, error));
+    assert_never_sealed(me);
+    assert_ok(cs_audit_adopt(me->audit, me->store, &entry, error));
+    assert_verifies(me, NULL, ENTRIES + 1);
+}
+
+static void test_a_forged_mark(void **state)
+{
+    fixture *me = *state;
+    uint8_t signature[CS_SIGNATURE_SIZE] = {1};
+    cs_audit_head head = {.number = 7};
+
+    mend_chain(me, "DELETE FROM audit WHERE number = 3");
+    assert_ok(cs_audit_mark_write(me->mark, &head, signature, error));
+    restart(me);
+    assert_fails(CS_E_CORRUPT, cs_audit_begin(me->audit, me->store, error));
+    assert_fails(CS_E_CORRUPT, cs_audit_mark_read(&head, me->mark, puk(me), error));
+    assert_never_sealed(me);
+}
+
+/* Killed after entries and in front of their seal; another process has appended, too. */
+static void test_a_crash(void **state)
+{
+    fixture *me = *state;
+    cs_audit *other = NULL;
+    cs_audit *mine = me->audit;
+    cs_op_counts before;
+
+    assert_ok(cs_audit_new(&other, me->storage, me->sign, me->mark, error));
+    me->audit = other;
+    append(me, "import", CS_OK);
+    append(me, "import", CS_OK);
+    me->audit = mine;
+    restart(me);
+    before = cs_ops_of_thread();
+    append(me, "read", CS_OK);
+    assert_ok(cs_audit_seal_when_due(me->audit, me->store, NOW, true, error));
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 1);
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).prf, 2); /* two other epochs */
+    assert_verifies(me, NULL, ENTRIES + 3);
+    cs_audit_free(&other);
+}
+
+static void test_expected_head(void **state)
+{
+    fixture *me = *state;
+    char text[CS_AUDIT_HEAD_TEXT_SIZE];
     cs_audit_report report;
-    cs_store *store = NULL;
+    cs_audit_head head;
+    cs_audit_head mark;
 
-    (void)snprintf(other, sizeof other, "%s/b.db", me->dir);
-    assert_ok(cs_store_open(&store, other, error));
-    for (int i = 0; i < ENTRIES; i++) {
-        const cs_audit_entry entry = {.time = NOW,
-            .action = cs_view_str("read"),
-            .outcome = cs_view_str("ok"),
-            .detail = cs_view_str("nothing to see here")};
+    assert_ok(cs_audit_mark_read(&mark, me->mark, puk(me), error));
+    assert_ok(cs_audit_verify(&report, me->store, puk(me), &mark, NULL, error));
+    cs_audit_head_print(&report.head, text);
+    assert_ok(cs_audit_head_parse(&head, text, error));
+    assert_memory_equal(&head, &report.head, sizeof head);
+    append(me, "read", CS_OK);
+    assert_ok(cs_audit_verify(&report, me->store, puk(me), &mark, &head, error));
+    head.hash[0] ^= 1;
+    assert_verifies(me, &head, 0);
+    head.hash[0] ^= 1;
+    head.number = 9;
+    assert_verifies(me, &head, 0);
+    assert_fails(CS_E_USAGE, cs_audit_head_parse(&head, "7", error));
+    assert_fails(CS_E_USAGE, cs_audit_head_parse(&head, "7:00", error));
+    text[0] = '-';
+    assert_fails(CS_E_USAGE, cs_audit_head_parse(&head, text, error));
+}
 
-        assert_ok(cs_audit_append(me->audit, store, &entry, error));
-    }
-    assert_ok(cs_audit_verify(&report, store, puk(me), error));
-    cs_store_close(&store);
-    (void)snprintf(other, sizeof other,
-        "ATTACH '%s/b.db' AS b;"
-        "DELETE FROM audit; INSERT INTO audit SELECT * FROM b.audit",
-        me->dir);
-    alter(me, other);
-    assert_ok(cs_audit_verify(&report, me->store, puk(me), error));
-    assert_int_equal(report.seals, 0); /* without the seal it shows as unsealed … */
-    alter(me, "UPDATE audit SET signature = randomblob(64) WHERE number = 5");
-    assert_bad(me, 5); /* … and with one that is made up, as forged */
+/* Without its seals a long log is not taken at its word. */
+static void test_too_many_without_a_seal(void **state)
+{
+    fixture *me = *state;
+
+    assert_ok(cs_store_begin(me->store, error));
+    for (unsigned i = 0; i < 5 + CS_AUDIT_UNSEALED_MAX - ENTRIES; i++)
+        append(me, "read", CS_OK);
+    assert_ok(cs_store_commit(me->store, error));
+    assert_verifies(me, NULL, 5 + CS_AUDIT_UNSEALED_MAX);
+    append(me, "read", CS_OK);
+    assert_bad(me, 6);
 }
 
 static void test_foreign_seal(void **state)
 {
     fixture *me = *state;
     cs_audit_report report;
+    cs_audit_head mark;
     cs_key *other = NULL;
     const cs_key_info *info;
 
     assert_ok(cs_key_generate(&other, me->token, "other", CS_USE_SIGN, CS_SUITE_ED25519, error));
     info = cs_key_describe(other);
-    assert_fails(CS_E_CORRUPT, cs_audit_verify(&report, me->store,
-                                   (cs_view){info->public_key, info->public_key_size}, error));
+    assert_ok(cs_audit_mark_read(&mark, me->mark, puk(me), error));
+    assert_fails(
+        CS_E_CORRUPT, cs_audit_verify(&report, me->store,
+                          (cs_view){info->public_key, info->public_key_size}, &mark, NULL, error));
     assert_int_equal(report.first_bad, 5);
     cs_key_close(&other);
 }
@@ -221,21 +392,20 @@ static void test_when_a_seal_is_due(void **state)
     uint64_t sealed;
     uint8_t hash[CS_HASH_SIZE];
 
-    assert_ok(cs_audit_seal_when_due(me->audit, me->store, me->sign, NOW + 1000, false, error));
+    assert_ok(cs_audit_seal_when_due(me->audit, me->store, NOW + 1000, false, error));
     assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 0);
-    assert_ok(cs_audit_seal_when_due(
-        me->audit, me->store, me->sign, NOW + CS_AUDIT_SEAL_MS, false, error));
+    assert_ok(cs_audit_seal_when_due(me->audit, me->store, NOW + CS_AUDIT_SEAL_MS, false, error));
     assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 1);
     assert_ok(cs_store_audit_head(me->store, &number, hash, &sealed, error));
     assert_int_equal(sealed, ENTRIES);
     /* nothing new: nothing to sign, however late it gets */
-    assert_ok(cs_audit_seal_when_due(
-        me->audit, me->store, me->sign, NOW + 9 * CS_AUDIT_SEAL_MS, true, error));
+    assert_ok(
+        cs_audit_seal_when_due(me->audit, me->store, NOW + 9 * CS_AUDIT_SEAL_MS, true, error));
     assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 1);
     for (unsigned i = 0; i < CS_AUDIT_SEAL_ENTRIES; i++)
         append(me, "read", CS_OK);
-    assert_ok(cs_audit_seal_when_due(
-        me->audit, me->store, me->sign, NOW + 9 * CS_AUDIT_SEAL_MS + 1, false, error));
+    assert_ok(
+        cs_audit_seal_when_due(me->audit, me->store, NOW + 9 * CS_AUDIT_SEAL_MS + 1, false, error));
     assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).sign, 2);
 }
 
@@ -243,12 +413,13 @@ static void test_a_token_that_fails(void **state)
 {
     fixture *me = *state;
     cs_audit_report report;
+    cs_audit_head mark;
 
     cs_soft_token_fail(me->token, CS_SOFT_SIGN, 1);
-    assert_fails(
-        CS_E_TOKEN, cs_audit_seal_when_due(me->audit, me->store, me->sign, NOW, true, error));
-    assert_ok(cs_audit_seal_when_due(me->audit, me->store, me->sign, NOW, true, error));
-    assert_ok(cs_audit_verify(&report, me->store, puk(me), error));
+    assert_fails(CS_E_TOKEN, cs_audit_seal_when_due(me->audit, me->store, NOW, true, error));
+    assert_ok(cs_audit_seal_when_due(me->audit, me->store, NOW, true, error));
+    assert_ok(cs_audit_mark_read(&mark, me->mark, puk(me), error));
+    assert_ok(cs_audit_verify(&report, me->store, puk(me), &mark, NULL, error));
     assert_int_equal(report.sealed, ENTRIES);
 }
 
@@ -280,7 +451,7 @@ static void test_export(void **state)
     const char *text;
 
     cs_audit_free(&me->audit);
-    assert_ok(cs_audit_new(&me->audit, me->storage, error));
+    assert_ok(cs_audit_new(&me->audit, me->storage, me->sign, me->mark, error));
     append(me, "revoke", CS_OK);
     before = cs_ops_of_thread();
     bundle = export_json(me);
@@ -325,6 +496,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_first_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reordered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_mended_chain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_mended_after_the_seal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cut_off_before_the_seal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cut_off_after_it_was_seen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_lost_mark, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_forged_mark, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_crash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_expected_head, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many_without_a_seal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_seal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_when_a_seal_is_due, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_token_that_fails, set_up, tear_down),
