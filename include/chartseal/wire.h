@@ -542,8 +542,9 @@ typedef struct cs_audit_entry {
     cs_view who;     /* identity, as far as it was known */
     cs_view role;
     cs_view patient;
-    cs_view detail;
+    cs_view detail;   /* the department; for others what the action says */
     cs_view evidence; /* the signatures, encoded */
+    cs_view reason;   /* why there was no consent; empty: no emergency */
 } cs_audit_entry;
 extern const cs_schema cs_audit_entry_schema;
 

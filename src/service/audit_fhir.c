@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define DICOM "http://dicom.nema.org/resources/ontology/DCM"
+#define PURPOSES "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 #define ACTION_SYSTEM "urn:chartseal:action"
 #define OUTCOME_SUCCESS "0"
 #define OUTCOME_FAILURE "4" /* minor: the action was refused, the system works */
@@ -69,6 +70,9 @@ static json_t *entities(const cs_audit_entry *entry)
     if (!failed && entry->detail.n > 0)
         failed =
             json_array_append_new(list, json_pack("{s:o}", "description", text(entry->detail)));
+    if (!failed && entry->reason.n > 0)
+        failed = json_array_append_new(
+            list, json_pack("{s:s, s:o}", "name", "emergency", "description", text(entry->reason)));
     if (!failed && entry->evidence.n > 0 && entry->evidence.n <= 4096) {
         char hex[2 * 4096 + 1];
 
@@ -84,13 +88,21 @@ static json_t *entities(const cs_audit_entry *entry)
     return list;
 }
 
-static json_t *agent(const cs_audit_entry *entry)
+static json_t *agent_of(const cs_audit_entry *entry)
 {
     json_t *who = entry->who.n > 0 ? text(entry->who) : json_string("unknown");
     json_t *role = entry->role.n > 0 ? text(entry->role) : json_string("unknown");
+    json_t *agent = json_pack("{s:{s:o}, s:{s:{s:o}}, s:b}", "type", "text", role, "who",
+        "identifier", "value", who, "requestor", 1);
 
-    return json_pack("{s:{s:o}, s:{s:{s:o}}, s:b}", "type", "text", role, "who", "identifier",
-        "value", who, "requestor", 1);
+    if (agent != NULL && entry->reason.n > 0 &&
+        json_object_set_new(agent, "purposeOfUse",
+            json_pack("[{s:[{s:s, s:s, s:s}]}]", "coding", "system", PURPOSES, "code", "BTG",
+                "display", "break the glass")) != 0) {
+        json_decref(agent);
+        agent = NULL;
+    }
+    return agent;
 }
 
 static json_t *event(uint64_t number, const cs_audit_entry *entry, const char *observer)
@@ -104,7 +116,7 @@ static json_t *event(uint64_t number, const cs_audit_entry *entry, const char *o
         text(entry->action), "action", kind->letter, "recorded", recorded(entry->time));
     json_t *rest = json_pack("{s:s, s:o, s:[o], s:{s:{s:{s:s}}}}", "outcome",
         success ? OUTCOME_SUCCESS : OUTCOME_FAILURE, "outcomeDesc", text(entry->outcome), "agent",
-        agent(entry), "source", "observer", "identifier", "value", observer);
+        agent_of(entry), "source", "observer", "identifier", "value", observer);
     json_t *things = entities(entry);
     json_t *whole = NULL;
 

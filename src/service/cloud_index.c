@@ -177,9 +177,7 @@ int cs_cloud_search(cs_server *server, cs_worker *worker, cs_view body, cs_decis
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a search");
     rc = cs_query_open(query, &server->actor->party, &worker->world.env, body, error);
     if (rc == CS_OK) {
-        cs_decision_party(decision, query->doctor.id, CS_ROLE_DOCTOR);
-        cs_decision_about(decision, query->id_p, query->emergency ? query->reason : query->id_de);
-        cs_decision_evidence(decision, query->h_request, query->signature);
+        cs_decision_query(decision, query);
         rc = answer_query(server, worker, query, &answer->body, error);
     }
     free(query);

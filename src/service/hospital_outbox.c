@@ -75,21 +75,21 @@ int cs_outbox_put_publication(const cs_outbox *outbox, cs_store *store,
     return put(outbox, store, row, &item, error);
 }
 
-int cs_outbox_put_notice(const cs_outbox *outbox, cs_store *store,
-    const uint8_t h_request[CS_HASH_SIZE], const char *id_p, const char *id_d, const char *reason,
-    int64_t now, cs_error *error)
+int cs_outbox_put_notice(
+    const cs_outbox *outbox, cs_store *store, const cs_query *query, int64_t now, cs_error *error)
 {
     const cs_audit_entry item = {
         .time = (uint64_t)now,
         .action = cs_view_str(ACTION_NOTICE),
         .outcome = cs_view_str("queued"),
-        .who = cs_view_str(id_d),
+        .who = cs_view_str(query->doctor.id),
         .role = cs_view_str(cs_role_name(CS_ROLE_DOCTOR)),
-        .patient = cs_view_str(id_p),
-        .detail = cs_view_str(reason),
+        .patient = cs_view_str(query->id_p),
+        .detail = cs_view_str(query->id_de),
+        .reason = cs_view_str(query->reason),
     };
 
-    return put(outbox, store, h_request, &item, error);
+    return put(outbox, store, query->h_request, &item, error);
 }
 
 /* -- reading -------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@
 
 #include "service/audit_log.h"
 
+#include <chartseal/search.h>
+
 typedef struct cs_outbox cs_outbox;
 
 CS_MUST_CHECK int cs_outbox_new(cs_outbox **out, cs_key *storage, cs_error *error);
@@ -20,9 +22,8 @@ void cs_outbox_free(cs_outbox **outbox);
 CS_MUST_CHECK int cs_outbox_put_publication(const cs_outbox *outbox, cs_store *store,
     const uint8_t row[CS_STORE_KEY_SIZE], const char *id_p, const char *id_de, int64_t now,
     cs_error *error);
-CS_MUST_CHECK int cs_outbox_put_notice(const cs_outbox *outbox, cs_store *store,
-    const uint8_t h_request[CS_HASH_SIZE], const char *id_p, const char *id_d, const char *reason,
-    int64_t now, cs_error *error);
+CS_MUST_CHECK int cs_outbox_put_notice(
+    const cs_outbox *outbox, cs_store *store, const cs_query *query, int64_t now, cs_error *error);
 
 typedef struct cs_outbox_item {
     uint8_t key[CS_STORE_KEY_SIZE];

@@ -8,13 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void describe(cs_decision *decision, const cs_query *query)
-{
-    cs_decision_party(decision, query->doctor.id, CS_ROLE_DOCTOR);
-    cs_decision_about(decision, query->id_p, query->emergency ? query->reason : query->id_de);
-    cs_decision_evidence(decision, query->h_request, query->signature);
-}
-
 /* -- session -------------------------------------------------------------------------------------
  */
 
@@ -27,9 +20,8 @@ static int give_notice(
 
     if (rc != CS_OK)
         return rc;
-    describe(&notice, query);
-    rc = cs_outbox_put_notice(hospital->outbox, worker->store, query->h_request, query->id_p,
-        query->doctor.id, query->reason, worker->world.env.now, error);
+    cs_decision_query(&notice, query);
+    rc = cs_outbox_put_notice(hospital->outbox, worker->store, query, worker->world.env.now, error);
     if (rc == CS_OK)
         rc = cs_decision_record(&notice, worker, CS_OK, error);
     if (rc == CS_OK)
@@ -71,7 +63,7 @@ int cs_hpc_session(cs_server *server, cs_worker *worker, cs_view body, cs_decisi
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a session");
     rc = cs_access_open(query, &server->actor->party, &worker->world.env, body, error);
     if (rc == CS_OK) {
-        describe(decision, query);
+        cs_decision_query(decision, query);
         rc = open_session(server, worker, query, &answer->body, error);
     }
     free(query);
@@ -89,7 +81,7 @@ int cs_hpc_hold(cs_hpc *hospital, const cs_worker *worker, cs_view head, cs_held
     if (rc == CS_OK)
         rc = cs_sessions_take(hospital->sessions, id, worker->world.env.now, out, error);
     if (rc == CS_OK)
-        describe(decision, &(*out)->query);
+        cs_decision_query(decision, &(*out)->query);
     return rc;
 }
 

@@ -214,6 +214,15 @@ void cs_decision_about(cs_decision *decision, const char *patient, const char *d
     (void)snprintf(decision->detail, sizeof decision->detail, "%s", detail);
 }
 
+void cs_decision_query(cs_decision *decision, const cs_query *query)
+{
+    cs_decision_party(decision, query->doctor.id, CS_ROLE_DOCTOR);
+    cs_decision_about(decision, query->id_p, query->id_de);
+    if (query->emergency)
+        (void)snprintf(decision->reason, sizeof decision->reason, "%s", query->reason);
+    cs_decision_evidence(decision, query->h_request, query->signature);
+}
+
 void cs_decision_evidence(cs_decision *decision, const uint8_t h_request[CS_HASH_SIZE],
     const uint8_t signature[CS_SIGNATURE_SIZE])
 {
@@ -233,6 +242,7 @@ static cs_audit_entry entry_of(const cs_decision *decision, const cs_worker *wor
         .patient = cs_view_str(decision->patient),
         .detail = cs_view_str(decision->detail),
         .evidence = {decision->evidence, decision->has_evidence ? sizeof decision->evidence : 0},
+        .reason = cs_view_str(decision->reason),
     };
 }
 

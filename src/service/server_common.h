@@ -22,6 +22,8 @@
 #include "service/trust_watch.h"
 #include "service/wire_log.h"
 
+#include <chartseal/search.h>
+
 #include <stdatomic.h>
 
 #define CS_CONTENT_TYPE "application/cbor"
@@ -65,6 +67,7 @@ typedef struct cs_decision {
     const char *role; /* NULL: not known yet */
     char patient[CS_ID_MAX + 1];
     char detail[CS_TEXT_MAX + 1];
+    char reason[CS_TEXT_MAX + 1];                       /* of an emergency access; empty: none */
     uint8_t evidence[CS_HASH_SIZE + CS_SIGNATURE_SIZE]; /* h(request) ‖ signature */
     bool has_evidence;
     bool recorded; /* the step has written its entry itself, in one transaction with its effect */
@@ -72,6 +75,8 @@ typedef struct cs_decision {
 
 void cs_decision_party(cs_decision *decision, const char *who, cs_role role);
 void cs_decision_about(cs_decision *decision, const char *patient, const char *detail);
+/* Who asks, for whom, in which department, by what right, signed how. */
+void cs_decision_query(cs_decision *decision, const cs_query *query);
 void cs_decision_evidence(cs_decision *decision, const uint8_t h_request[CS_HASH_SIZE],
     const uint8_t signature[CS_SIGNATURE_SIZE]);
 /* Append the entry; outcome is a cs_code. */

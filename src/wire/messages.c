@@ -473,6 +473,7 @@ static const cs_field audit_entry_fields[] = {
     TEXT(cs_audit_entry, patient, 0, CS_ID_MAX),
     TEXT(cs_audit_entry, detail, 0, CS_TEXT_MAX),
     BYTES(cs_audit_entry, evidence, 0, CS_MESSAGE_MAX),
+    TEXT(cs_audit_entry, reason, 0, CS_TEXT_MAX),
 };
 const cs_schema cs_audit_entry_schema = SCHEMA(cs_audit_entry, "audit", audit_entry_fields);
 

@@ -142,6 +142,14 @@ for name in cloud hospital; do
 done
 jq -e '[.entry[].resource.subtype[0].code] | contains(["emergency-notice", "read", "file"])' \
     "$work/hospital.fhir" >/dev/null || fail "actions are missing in the audit log"
+for name in cloud hospital; do
+    jq -e '[.entry[].resource | select(.agent[0].purposeOfUse[0].coding[0].code == "BTG") |
+        select([.entity[].description] | contains(["cardiology", "unconscious"]))] |
+        map(.subtype[0].code) |
+        if any(. == "search") then all(. == "search") else
+            contains(["emergency-notice", "session", "read", "file"]) end' \
+        "$work/$name.fhir" >/dev/null || fail "an emergency is not marked by the $name"
+done
 jq -e '[.entry[].resource | select(.outcomeDesc == "policy")] | length == 1' \
     "$work/hospital.fhir" >/dev/null || fail "the refusal is not in the audit log"
 

@@ -471,6 +471,35 @@ static void test_export(void **state)
     json_decref(bundle);
 }
 
+/* An emergency is marked as such, and its reason does not hide the department. */
+static void test_export_of_an_emergency(void **state)
+{
+    fixture *me = *state;
+    const cs_audit_entry entry = {.time = NOW,
+        .action = cs_view_str("session"),
+        .outcome = cs_view_str("ok"),
+        .detail = cs_view_str("cardiology"),
+        .reason = cs_view_str("unconscious")};
+    json_t *bundle;
+    json_t *last;
+    char *text;
+
+    assert_ok(cs_audit_append(me->audit, me->store, &entry, error));
+    bundle = export_json(me);
+    last = json_array_get(json_object_get(bundle, "entry"), ENTRIES);
+    text = json_dumps(last, JSON_COMPACT);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "\"purposeOfUse\":[{\"coding\":[{"));
+    assert_non_null(strstr(text, "\"BTG\""));
+    assert_non_null(strstr(text, "\"unconscious\""));
+    assert_non_null(strstr(text, "\"cardiology\""));
+    free(text);
+    text = json_dumps(json_array_get(json_object_get(bundle, "entry"), 0), JSON_COMPACT);
+    assert_null(strstr(text, "BTG"));
+    free(text);
+    json_decref(bundle);
+}
+
 static void test_export_of_a_damaged_entry(void **state)
 {
     fixture *me = *state;
@@ -508,6 +537,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_when_a_seal_is_due, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_token_that_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_export, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_export_of_an_emergency, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_export_of_a_damaged_entry, set_up, tear_down),
     };
 
