@@ -81,6 +81,8 @@ static CK_RV sign(
     rv = real->C_Sign(session, data, n, out, out_n);
     if (rv == CKR_OK && orders.shorten)
         *out_n = orders.length;
+    if (rv == CKR_OK && orders.alter)
+        out[*out_n - 1] ^= 1;
     return rv;
 }
 
@@ -98,6 +100,10 @@ static CK_RV get_attribute_value(
 
     if (stopped("C_GetAttributeValue", &orders))
         return orders.rv;
+    if (orders.hide && n == 1 && template[0].type == orders.hidden) {
+        template[0].ulValueLen = CK_UNAVAILABLE_INFORMATION;
+        return CKR_ATTRIBUTE_TYPE_INVALID;
+    }
     rv = real->C_GetAttributeValue(session, object, template, n);
     if (rv == CKR_OK && orders.shorten)
         template[0].ulValueLen = orders.length;
@@ -112,6 +118,40 @@ static CK_RV destroy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 static CK_RV find_objects_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG n)
 {
     PASS(C_FindObjectsInit, session, template, n);
+}
+
+static CK_RV find_objects(
+    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *count)
+{
+    PASS(C_FindObjects, session, out, most, count);
+}
+
+static CK_RV get_session_info(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
+{
+    PASS(C_GetSessionInfo, session, info);
+}
+
+static CK_RV logout(CK_SESSION_HANDLE session)
+{
+    PASS(C_Logout, session);
+}
+
+static CK_RV set_attribute_value(
+    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG n)
+{
+    PASS(C_SetAttributeValue, session, object, template, n);
+}
+
+static CK_RV unwrap_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key,
+    CK_BYTE *wrapped, CK_ULONG wrapped_n, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *out)
+{
+    PASS(C_UnwrapKey, session, mechanism, key, wrapped, wrapped_n, template, n, out);
+}
+
+static CK_RV generate_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
+    CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *out)
+{
+    PASS(C_GenerateKey, session, mechanism, template, n, out);
 }
 
 static CK_RV generate_key_pair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
@@ -155,6 +195,12 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)
     list.C_GetAttributeValue = get_attribute_value;
     list.C_DestroyObject = destroy_object;
     list.C_FindObjectsInit = find_objects_init;
+    list.C_FindObjects = find_objects;
+    list.C_GetSessionInfo = get_session_info;
+    list.C_Logout = logout;
+    list.C_SetAttributeValue = set_attribute_value;
+    list.C_UnwrapKey = unwrap_key;
+    list.C_GenerateKey = generate_key;
     list.C_GenerateKeyPair = generate_key_pair;
     list.C_CreateObject = create_object;
     *out = &list;

@@ -14,7 +14,8 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-    struct timespec written;
+    struct timespec written; /* two scripts of one clock tick still have two inodes */
+    ino_t inode;
     char names[NAMES_MAX][32];
     unsigned counts[NAMES_MAX];
 } state;
@@ -66,6 +67,11 @@ static unsigned long obey(shim_orders *orders, const char *action, unsigned long
     } else if (strcmp(action, "short") == 0) {
         orders->shorten = true;
         orders->length = value;
+    } else if (strcmp(action, "alter") == 0) {
+        orders->alter = true;
+    } else if (strcmp(action, "hide") == 0) {
+        orders->hide = true;
+        orders->hidden = value;
     } else if (strcmp(action, "flags") == 0) {
         orders->flags |= value;
     } else if (strcmp(action, "sessions") == 0) {
@@ -89,9 +95,11 @@ shim_orders shim_enter(const char *call)
 
     (void)pthread_mutex_lock(&lock);
     if (file != NULL && fstat(fileno(file), &status) == 0 &&
-        memcmp(&status.st_mtim, &state.written, sizeof state.written) != 0) {
+        (status.st_ino != state.inode ||
+            memcmp(&status.st_mtim, &state.written, sizeof state.written) != 0)) {
         memset(&state, 0, sizeof state);
         state.written = status.st_mtim;
+        state.inode = status.st_ino;
     }
     nth = count_call(call);
     note(call);

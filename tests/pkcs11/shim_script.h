@@ -13,6 +13,8 @@
  *     delay     wait VALUE milliseconds first
  *     drop      close all sessions of the slot first, as a card that was pulled and put back does
  *     short     tell VALUE as the length of the answer
+ *     alter     change the last byte of the answer
+ *     hide      say nothing of the attribute VALUE, as if the token did not know it
  *     flags     add VALUE to the flags of a token's info
  *     sessions  tell VALUE as both session maxima of a token
  * The file is named by CS_SHIM_SCRIPT; every call's name is added to the file CS_SHIM_COUNTS.
@@ -21,8 +23,8 @@
 #include <stdbool.h>
 
 typedef struct shim_orders {
-    bool fail, drop, shorten, set_sessions;
-    unsigned long rv, length, flags, sessions;
+    bool fail, drop, shorten, alter, hide, set_sessions;
+    unsigned long rv, length, hidden, flags, sessions;
 } shim_orders;
 
 /* Counts the call, waits if it is told to, and says what else is to be done. */

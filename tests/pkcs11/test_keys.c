@@ -1,50 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a token gives away of its keys: nothing. And what an audit sees of them. */
 #include "fixture.h"
+#include "other.h"
 
 #include <chartseal/secret.h>
 #include <dirent.h>
-#include <p11-kit/p11-kit.h>
-#include <p11-kit/pkcs11.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A session of the test's own, logged in, beside the backend's. */
-static CK_FUNCTION_LIST *own_module;
-static CK_SESSION_HANDLE own_session;
-
-static void open_own_session(void)
-{
-    CK_SLOT_ID slots[8];
-    CK_ULONG count = 8;
-    CK_UTF8CHAR pin[] = PIN;
-    CK_RV rv;
-
-    own_module = p11_kit_module_load(fixture_module(), 0);
-    assert_non_null(own_module);
-    assert_int_equal(p11_kit_module_initialize(own_module), CKR_OK);
-    assert_int_equal(own_module->C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
-    assert_int_equal(own_module->C_OpenSession(
-                         slots[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &own_session),
-        CKR_OK);
-    rv = own_module->C_Login(own_session, CKU_USER, pin, sizeof pin - 1);
-    assert_true(rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN);
-}
-
-static void close_own_session(void)
-{
-    assert_int_equal(own_module->C_CloseSession(own_session), CKR_OK);
-    assert_int_equal(p11_kit_module_finalize(own_module), CKR_OK);
-    p11_kit_module_release(own_module);
-}
+static other own;
 
 static CK_RV read_value(CK_OBJECT_HANDLE object)
 {
     uint8_t value[256];
     CK_ATTRIBUTE attribute = {CKA_VALUE, value, sizeof value};
 
-    return own_module->C_GetAttributeValue(own_session, object, &attribute, 1);
+    return own.f->C_GetAttributeValue(own.session, object, &attribute, 1);
 }
 
 static unsigned refuse_all_values(CK_OBJECT_CLASS class)
@@ -53,9 +26,9 @@ static unsigned refuse_all_values(CK_OBJECT_CLASS class)
     CK_OBJECT_HANDLE objects[16];
     CK_ULONG count;
 
-    assert_int_equal(own_module->C_FindObjectsInit(own_session, &template, 1), CKR_OK);
-    assert_int_equal(own_module->C_FindObjects(own_session, objects, 16, &count), CKR_OK);
-    assert_int_equal(own_module->C_FindObjectsFinal(own_session), CKR_OK);
+    assert_int_equal(own.f->C_FindObjectsInit(own.session, &template, 1), CKR_OK);
+    assert_int_equal(own.f->C_FindObjects(own.session, objects, 16, &count), CKR_OK);
+    assert_int_equal(own.f->C_FindObjectsFinal(own.session), CKR_OK);
     for (CK_ULONG i = 0; i < count; i++)
         assert_int_equal(read_value(objects[i]), CKR_ATTRIBUTE_SENSITIVE);
     return (unsigned)count;
@@ -172,10 +145,10 @@ static void test_nothing_is_given_away(void **state)
     assert_int_equal(a.exposed, 0);
     for (cs_use use = CS_USE_SIGN; use <= CS_USE_PRF; use++)
         assert_int_equal(a.uses[use], 1);
-    open_own_session();
+    own = other_open(true);
     assert_int_equal(refuse_all_values(CKO_PRIVATE_KEY), 4);
     assert_int_equal(refuse_all_values(CKO_SECRET_KEY), 1);
-    close_own_session();
+    other_close(&own);
 
     assert_ok(cs_x25519_lift(k, &found, &s, error));
     assert_false(token_has(k, sizeof k));
@@ -212,10 +185,10 @@ static void test_exposed(void **state)
     cs_key *key;
 
     (void)state;
-    open_own_session();
-    assert_int_equal(own_module->C_CreateObject(own_session, template, 9, &object), CKR_OK);
+    own = other_open(true);
+    assert_int_equal(own.f->C_CreateObject(own.session, template, 9, &object), CKR_OK);
     assert_int_equal(read_value(object), CKR_OK);
-    close_own_session();
+    other_close(&own);
     assert_fails(CS_E_KEY_EXPOSED,
         cs_key_open(&key, token, fixture_key_uri("exposed"), CS_USE_PRF, 0, error));
     assert_null(key);
@@ -244,39 +217,28 @@ static void test_other_objects_stay(void **state)
     cs_key *key;
 
     (void)state;
-    open_own_session();
-    assert_int_equal(own_module->C_CreateObject(own_session, template, 5, &object), CKR_OK);
+    own = other_open(true);
+    assert_int_equal(own.f->C_CreateObject(own.session, template, 5, &object), CKR_OK);
     assert_ok(cs_key_generate(&key, token, "shared", CS_USE_SIGN, 0, error));
     cs_key_close(&key);
     assert_ok(cs_key_destroy(token, "shared", error));
     assert_fails(CS_E_KEY_MISSING,
         cs_key_open(&key, token, fixture_key_uri("shared"), CS_USE_SIGN, 0, error));
-    assert_int_equal(own_module->C_GetAttributeValue(own_session, object, &back, 1), CKR_OK);
+    assert_int_equal(own.f->C_GetAttributeValue(own.session, object, &back, 1), CKR_OK);
     assert_int_equal(back.ulValueLen, sizeof value);
-    close_own_session();
+    other_close(&own);
     cs_token_close(&token);
 }
 
 /* A signing key that wants its PIN for every signature, as a card's 9C does. */
 static void make_always_authenticate(const char *name)
 {
-    CK_MECHANISM mechanism = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
     CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-    uint8_t p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
-    uint8_t id[] = {1, 2, 3};
-    char label[32];
-    CK_ATTRIBUTE public_template[] = {{CKA_EC_PARAMS, p256, sizeof p256}, {CKA_TOKEN, &yes, 1},
-        {CKA_PRIVATE, &no, 1}, {CKA_ID, id, sizeof id}, {CKA_LABEL, label, strlen(name)}};
-    CK_ATTRIBUTE private_template[] = {{CKA_TOKEN, &yes, 1}, {CKA_PRIVATE, &yes, 1},
-        {CKA_SENSITIVE, &yes, 1}, {CKA_EXTRACTABLE, &no, 1}, {CKA_SIGN, &yes, 1},
-        {CKA_ALWAYS_AUTHENTICATE, &yes, 1}, {CKA_ID, id, sizeof id},
-        {CKA_LABEL, label, strlen(name)}};
+    CK_ATTRIBUTE more[] = {{CKA_SENSITIVE, &yes, 1}, {CKA_EXTRACTABLE, &no, 1}, {CKA_SIGN, &yes, 1},
+        {CKA_ALWAYS_AUTHENTICATE, &yes, 1}};
     CK_OBJECT_HANDLE public_key, private_key;
 
-    (void)snprintf(label, sizeof label, "%s", name);
-    assert_int_equal(own_module->C_GenerateKeyPair(own_session, &mechanism, public_template, 5,
-                         private_template, 8, &public_key, &private_key),
-        CKR_OK);
+    other_make_pair(&own, name, 3, more, 4, &public_key, &private_key);
 }
 
 static void test_always_authenticate(void **state)
@@ -286,9 +248,9 @@ static void test_always_authenticate(void **state)
     cs_key *key;
 
     (void)state;
-    open_own_session();
+    own = other_open(true);
     make_always_authenticate("card");
-    close_own_session();
+    other_close(&own);
     assert_ok(cs_key_open(&key, token, fixture_key_uri("card"), CS_USE_SIGN, 0, error));
     assert_true(cs_key_describe(key)->always_authenticate);
     for (int i = 0; i < 3; i++) {
