@@ -5,6 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A session that is not logged in is shown no private objects, without any error: what it does not
+ * find, may be there all the same. */
+static CK_RV check_sight(p11_job *job)
+{
+    CK_SESSION_INFO info;
+    CK_RV rv;
+
+    if ((job->token->info.flags & CKF_LOGIN_REQUIRED) == 0)
+        return CKR_OK;
+    job->call = "C_GetSessionInfo";
+    rv = job->f->C_GetSessionInfo(job->session, &info);
+    if (rv != CKR_OK || info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS)
+        return rv;
+    return CKR_USER_NOT_LOGGED_IN;
+}
+
 CK_RV p11_find(p11_job *job, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *out,
     CK_ULONG most, CK_ULONG *count)
 {
@@ -28,7 +44,10 @@ CK_RV p11_find(p11_job *job, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDL
         *count += got;
     }
     final = job->f->C_FindObjectsFinal(job->session);
-    return rv != CKR_OK ? rv : final;
+    if (rv == CKR_OK)
+        rv = final;
+    /* afterwards, so that a logout during the search is seen too */
+    return rv == CKR_OK ? check_sight(job) : rv;
 }
 
 CK_RV p11_read(
@@ -171,7 +190,7 @@ void p11_destroy(p11_job *job, CK_OBJECT_HANDLE object)
 CK_RV p11_find_label(
     p11_job *job, const char *label, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *count)
 {
-    static const CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
+    static const CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_SECRET_KEY, CKO_PUBLIC_KEY};
     CK_OBJECT_CLASS class;
     char text[CS_LABEL_MAX + 1];
     CK_ATTRIBUTE template[] = {{CKA_LABEL, text, strlen(label)}, P11_ATTRIBUTE(CKA_CLASS, &class)};

@@ -190,7 +190,7 @@ int p11_run(p11_token *token, p11_key *key, p11_work work, void *context, cs_err
     {                                                                                              \
         (type), (value), sizeof *(value)                                                           \
     }
-/* At most `most` handles. */
+/* At most `most` handles. CKR_USER_NOT_LOGGED_IN when the session could not see what is private. */
 CK_RV p11_find(p11_job *job, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *out,
     CK_ULONG most, CK_ULONG *count);
 /* An attribute of at most *n bytes; *n is 0 when the object does not have it or it is too long. */
@@ -214,7 +214,7 @@ CK_RV p11_read_facts(p11_job *job, CK_OBJECT_HANDLE object, p11_facts *out);
  */
 CK_RV p11_read_public(
     p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *facts, uint8_t out[65], size_t *n);
-/* The keys (private, public, secret) of that label; certificates and data are left out. */
+/* The keys of that label, private and secret ones first; certificates and data are left out. */
 CK_RV p11_find_label(
     p11_job *job, const char *label, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *count);
 /* Removes all keys of that label but the two kept (0: none). */
