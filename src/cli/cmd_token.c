@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
+#include "token/pin.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -178,7 +179,8 @@ static int open_for_audit(
         options.pin.kind = CS_PIN_FILE;
         (void)snprintf(options.pin.path, sizeof options.pin.path, "%s", file);
     }
-    return cs_token_open(token, uri, &options, error);
+    rc = cs_pin_refuse_in_uri(uri, "--uri", error);
+    return rc == CS_OK ? cs_token_open(token, uri, &options, error) : rc;
 }
 
 static int run_audit(const cs_arguments *arguments, cs_error *error)

@@ -3,6 +3,7 @@
 
 #include "cli/output.h"
 #include "service/cloud_admin.h"
+#include "token/pin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,9 +31,11 @@ int cs_token_config(json_t **config, const cs_arguments *arguments, cs_error *er
     const char *file = cs_arg(arguments, "pin-file");
     const char *variable = cs_arg(arguments, "pin-env");
     json_t *pin;
-    int rc = CS_OK;
+    int rc = cs_pin_refuse_in_uri(cs_arg(arguments, "token"), "--token", error);
 
     *config = NULL;
+    if (rc != CS_OK)
+        return rc;
     if (file != NULL && variable != NULL)
         return CS_FAIL(error, CS_E_USAGE, "give --pin-file or --pin-env, not both");
     *config = json_pack("{s:s, s:{}}", "token", cs_arg(arguments, "token"), "pin");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/actor.h"
 
+#include "token/pin.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,9 +107,13 @@ int cs_home_open_token(cs_token **out, const cs_home *home, cs_error *error)
     const char *file = cs_home_text(home, "pin.file");
     const char *variable = cs_home_text(home, "pin.environment");
     cs_token_options options = {.pin = {.kind = CS_PIN_PINENTRY}};
+    int rc;
 
     if (uri == NULL)
         return CS_FAIL(error, CS_E_MALFORMED, "%s/config.json names no token; mend it", home->dir);
+    rc = cs_pin_refuse_in_uri(uri, "config.json", error);
+    if (rc != CS_OK)
+        return rc;
     if (variable != NULL)
         options.pin.kind = CS_PIN_ENVIRONMENT;
     if (file != NULL)

@@ -3,6 +3,7 @@
 
 #include <chartseal/secret.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -84,4 +85,26 @@ void cs_pin_free(cs_pin *pin)
 {
     cs_secret_free(&pin->text);
     pin->n = 0;
+}
+
+/* Blanks do not count: the parser of URIs leaves them out. */
+int cs_pin_refuse_in_uri(const char *uri, const char *where, cs_error *error)
+{
+    static const char name[] = "pin-value";
+    size_t matched = 0;
+
+    for (; *uri != '\0' && matched < sizeof name - 1; uri++) {
+        if (isspace((unsigned char)*uri))
+            continue;
+        if (tolower((unsigned char)*uri) == name[matched])
+            matched++;
+        else
+            matched = tolower((unsigned char)*uri) == name[0] ? 1 : 0;
+    }
+    if (matched == sizeof name - 1)
+        return CS_FAIL(error, CS_E_USAGE,
+            "the URI in %s has a pin-value, which others can read there; give a PIN file, and "
+            "change the PIN",
+            where);
+    return CS_OK;
 }

@@ -21,4 +21,8 @@ CS_MUST_CHECK int cs_pin_get(cs_pin *out, const cs_pin_source *source, const cha
     const char *warning, cs_error *error);
 void cs_pin_free(cs_pin *pin);
 
+/* For URIs that are kept or seen by others (a command line, a configuration file), named by
+ * `where`: CS_E_USAGE if it has a pin-value. */
+CS_MUST_CHECK int cs_pin_refuse_in_uri(const char *uri, const char *where, cs_error *error);
+
 #endif

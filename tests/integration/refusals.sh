@@ -42,6 +42,15 @@ chmod 644 "$state/patient/pin"
 refused 6 "chmod 600" patient visit --dir "$state/patient" --station 127.0.0.1:1 --doctor x \
     --diagnosis-out "$work/x"
 cp -a "$work/pin" "$state/patient/pin"
+refused 2 "pin-value" token audit --uri "$(jq -r .token "$state/patient/config.json")&pin-value=1"
+refused 2 "pin-value" patient init --dir "$work/never" --id someone --authority x --cloud-file x \
+    --token "pkcs11:token=x?pin-value=1234"
+equal "no PIN was kept" "" "$(ls "$work/never" 2>/dev/null || true)"
+sed 's/module-path=/pin-value=1234\&module-path=/' "$state/patient/config.json" >"$work/config.json"
+cp -a "$state/patient/config.json" "$work/config.kept"
+cp "$work/config.json" "$state/patient/config.json"
+refused 2 "pin-value" token audit --dir "$state/patient"
+cp -a "$work/config.kept" "$state/patient/config.json"
 equal "the right PIN afterwards" 0 "$("$chartseal" token audit --dir "$state/patient" >/dev/null &&
     echo 0)"
 

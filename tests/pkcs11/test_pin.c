@@ -191,6 +191,24 @@ static void test_nobody_to_ask(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Where others can read it, a PIN in the URI is refused, however it is written. */
+static void test_uris(void **state)
+{
+    static const char *const refused[] = {"pkcs11:token=a?pin-value=1234",
+        "pkcs11:token=a?module-path=/m.so&pin-value=1234", "pkcs11:token=a;pin-value=1234",
+        "pkcs11:token=a?pin- value=1234", "pkcs11:token=a?PIN-VALUE=1234", "a?ppin-value=1"};
+    cs_error told;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_int_equal(cs_pin_refuse_in_uri(refused[i], "--token", &told), CS_E_USAGE);
+        assert_non_null(strstr(told.message, "--token"));
+        assert_null(strstr(told.message, "1234"));
+    }
+    assert_ok(cs_pin_refuse_in_uri("pkcs11:token=a?pin-source=file:/pin", "--token", error));
+    assert_ok(cs_pin_refuse_in_uri("", "--token", error));
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -221,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_pinentry),
         cmocka_unit_test(test_terminal),
         cmocka_unit_test(test_nobody_to_ask),
+        cmocka_unit_test(test_uris),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
