@@ -180,14 +180,3 @@ int p11_fail_module(const p11_module *module, const char *call, CK_RV rv, cs_err
     return CS_FAIL(error, m.code, "module %s: %s: %s (0x%lx); %s", module->path, call,
         p11_rv_name(rv), rv, m.next_step);
 }
-
-void p11_text(char *out, size_t size, const unsigned char *padded, size_t n)
-{
-    size_t used = 0;
-
-    while (n > 0 && (padded[n - 1] == ' ' || padded[n - 1] == '\0'))
-        n--;
-    for (; used < n && used + 1 < size; used++)
-        out[used] = (char)(padded[used] < ' ' || padded[used] == 0x7f ? '?' : padded[used]);
-    out[used] = '\0';
-}

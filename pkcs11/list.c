@@ -48,11 +48,11 @@ int p11_describe(
         .pin_final_try = (info->flags & CKF_USER_PIN_FINAL_TRY) != 0,
         .pin_locked = (info->flags & CKF_USER_PIN_LOCKED) != 0,
     };
-    p11_text(out->label, sizeof out->label, info->label, sizeof info->label);
-    p11_text(out->manufacturer, sizeof out->manufacturer, info->manufacturerID,
+    (void)p11_text(out->label, sizeof out->label, info->label, sizeof info->label);
+    (void)p11_text(out->manufacturer, sizeof out->manufacturer, info->manufacturerID,
         sizeof info->manufacturerID);
-    p11_text(out->model, sizeof out->model, info->model, sizeof info->model);
-    p11_text(out->serial, sizeof out->serial, info->serialNumber, sizeof info->serialNumber);
+    (void)p11_text(out->model, sizeof out->model, info->model, sizeof info->model);
+    (void)p11_text(out->serial, sizeof out->serial, info->serialNumber, sizeof info->serialNumber);
     (void)snprintf(out->module, sizeof out->module, "%s", module->path);
     return p11_uri_format(out->uri, module->path, info, NULL, 0, error);
 }

@@ -123,7 +123,7 @@ CK_RV p11_read_facts(p11_job *job, CK_OBJECT_HANDLE object, p11_facts *out)
     rv = p11_read(job, object, CKA_LABEL, label, &n);
     if (rv != CKR_OK)
         return rv;
-    p11_text(out->label, sizeof out->label, label, n);
+    out->label_exact = p11_text(out->label, sizeof out->label, label, n);
     n = sizeof out->id;
     rv = p11_read(job, object, CKA_ID, out->id, &n);
     out->id_size = n;

@@ -119,8 +119,10 @@ const char *p11_rv_name(CK_RV rv);
 bool p11_rv_is_lost(CK_RV rv);
 int p11_fail(const p11_token *token, const char *call, CK_RV rv, cs_error *error);
 int p11_fail_module(const p11_module *module, const char *call, CK_RV rv, cs_error *error);
-/* Blank-padded text of Cryptoki, as a C string; what is not printable becomes '?'. */
-void p11_text(char *out, size_t size, const unsigned char *padded, size_t n);
+/* -- text.c */
+/* Blank-padded text of Cryptoki, as a C string in UTF-8; what is not UTF-8, or not printable,
+ * becomes '?'. False when that, or the room, has altered it. */
+bool p11_text(char *out, size_t size, const unsigned char *padded, size_t n);
 
 /* Cryptoki takes without const what it only reads. */
 static inline void *p11_unconst(const void *p)
@@ -204,6 +206,7 @@ typedef struct p11_facts {
     CK_KEY_TYPE key_type;
     p11_curve curve;
     char label[CS_LABEL_MAX + 1];
+    bool label_exact; /* not altered to be shown */
     uint8_t id[P11_ID_MAX];
     size_t id_size;
     bool sign, derive;

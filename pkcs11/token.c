@@ -122,8 +122,8 @@ static int set_up(
     token->base.ops = &token_ops;
     token->slot = s->found.id;
     token->info = s->found.info;
-    p11_text(token->label, sizeof token->label, token->info.label, sizeof token->info.label);
-    p11_text(token->serial, sizeof token->serial, token->info.serialNumber,
+    (void)p11_text(token->label, sizeof token->label, token->info.label, sizeof token->info.label);
+    (void)p11_text(token->serial, sizeof token->serial, token->info.serialNumber,
         sizeof token->info.serialNumber);
     token->pin_source = options->pin;
     token->force_final_try = options->force_final_try;

@@ -19,34 +19,47 @@ static const char *pin_state(const cs_token_info *info)
     return info->pin_count_low ? "tries used" : "fine";
 }
 
+typedef struct collection {
+    json_t *tokens;
+    cs_error *error;
+} collection;
+
 static int collect_token(void *context, const cs_token_info *info)
 {
+    collection *found = context;
     json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:s}", "uri", info->uri,
         "label", info->label, "serial", info->serial, "manufacturer", info->manufacturer, "model",
         info->model, "module", info->module, "initialised", info->initialised, "login_required",
         info->login_required, "pin", pin_state(info));
 
-    return json_array_append_new(context, entry) == 0 ? CS_OK : CS_E_MEMORY;
+    if (json_array_append_new(found->tokens, entry) != 0)
+        return CS_FAIL(found->error, CS_E_MEMORY, "token %s cannot be put into JSON; free memory",
+            info->label);
+    return CS_OK;
 }
 
 static int print_token(void *context, const cs_token_info *info)
 {
     size_t *count = context;
-    char label[sizeof info->label];
+    char label[sizeof info->label], serial[sizeof info->serial];
+    char manufacturer[sizeof info->manufacturer], model[sizeof info->model];
 
     (*count)++;
     cs_say("%s", cs_printable(label, sizeof label, info->label));
     cs_say("  %s", info->uri);
-    cs_say("  %s %s, serial %s, PIN %s%s", info->manufacturer, info->model, info->serial,
-        pin_state(info), info->initialised ? "" : ", not initialised");
+    cs_say("  %s %s, serial %s, PIN %s%s",
+        cs_printable(manufacturer, sizeof manufacturer, info->manufacturer),
+        cs_printable(model, sizeof model, info->model),
+        cs_printable(serial, sizeof serial, info->serial), pin_state(info),
+        info->initialised ? "" : ", not initialised");
     return CS_OK;
 }
 
 static int run_list(const cs_arguments *arguments, cs_error *error)
 {
     const char *module = cs_arg(arguments, "module");
+    collection found = {.error = error};
     size_t count = 0;
-    json_t *list;
     int rc;
 
     if (!cs_arg_flag(arguments, "json")) {
@@ -55,13 +68,13 @@ static int run_list(const cs_arguments *arguments, cs_error *error)
             cs_say("there are no tokens; is the reader plugged in, and the module configured?");
         return rc;
     }
-    list = json_array();
-    if (list == NULL)
+    found.tokens = json_array();
+    if (found.tokens == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a list of tokens");
-    rc = cs_token_list(module, collect_token, list, error);
+    rc = cs_token_list(module, collect_token, &found, error);
     if (rc == CS_OK)
-        return cs_print_json(list, error);
-    json_decref(list);
+        return cs_print_json(found.tokens, error);
+    json_decref(found.tokens);
     return rc;
 }
 
@@ -73,6 +86,7 @@ typedef struct findings {
     size_t exposed;
     const char *sealed_label; /* NULL: S_X is not sealed */
     const char *decrypt_uri;
+    cs_error *error;
 } findings;
 
 static bool is_exposed(const cs_key_info *info)
@@ -94,7 +108,10 @@ static int add_key(findings *found, const cs_key_info *info, const char *name, c
         info->extractable, "local", info->local, "always_sensitive", info->always_sensitive,
         "never_extractable", info->never_extractable);
 
-    return json_array_append_new(found->keys, entry) == 0 ? CS_OK : CS_E_MEMORY;
+    if (json_array_append_new(found->keys, entry) != 0)
+        return CS_FAIL(
+            found->error, CS_E_MEMORY, "key %s cannot be put into JSON; free memory", name);
+    return CS_OK;
 }
 
 /* A sealed S_X is as safe as the key it is sealed to, so it is shown beside that one. */
@@ -185,7 +202,7 @@ static int open_for_audit(
 
 static int run_audit(const cs_arguments *arguments, cs_error *error)
 {
-    findings found = {.keys = json_array()};
+    findings found = {.keys = json_array(), .error = error};
     cs_token *token = NULL;
     cs_home *home = NULL;
     cs_token_info info;

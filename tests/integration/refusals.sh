@@ -54,6 +54,17 @@ cp -a "$work/config.kept" "$state/patient/config.json"
 equal "the right PIN afterwards" 0 "$("$chartseal" token audit --dir "$state/patient" >/dev/null &&
     echo 0)"
 
+# -- a key of somebody else's, whose label is no UTF-8, does not hide the others from an audit
+foreign() {
+    pkcs11-tool --module "$(jq -r '.token | sub(".*module-path="; "")' "$state/patient/config.json")" \
+        --token-label demo-patient --login --pin "$(cat "$state/patient/pin")" --id 77 "$@" >/dev/null
+}
+foreign --keypairgen --key-type EC:prime256v1 --label $'caf\xe9'
+equal "an audit with an odd label" "true caf?" "$("$chartseal" token audit --dir "$state/patient" \
+    --json | jq -r '[.ok, (.keys[].name | select(startswith("caf")))] | join(" ")')"
+foreign --delete-object --type privkey
+foreign --delete-object --type pubkey
+
 # -- a whole visit on the running services, and what it may not have
 visit 0 0 "a visit" --doctor "$doctor_id" -- --department general-medicine
 equal "the record" "$(sha256sum <"$data/patient.json")" "$(sha256sum <"$work/record")"

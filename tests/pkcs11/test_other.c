@@ -75,11 +75,63 @@ static void test_private_first(void **state)
     cs_token_close(&token);
 }
 
+typedef struct labels {
+    unsigned count;
+    char found[4][CS_LABEL_MAX + 1];
+} labels;
+
+static int keep_label(void *context, const cs_key_info *info)
+{
+    labels *l = context;
+
+    assert_true(l->count < 4);
+    strcpy(l->found[l->count++], info->label);
+    return 0;
+}
+
+static bool has_label(const labels *l, const char *wanted)
+{
+    for (unsigned i = 0; i < l->count; i++) {
+        if (strcmp(l->found[i], wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Latin-1, C1 controls, a cut character, an overlong one: an audit shows them all as UTF-8. */
+static void test_odd_labels(void **state)
+{
+    static const char *const odd[] = {"caf\xe9",
+        "\xc2\x9b"
+        "2J",
+        "Z\xc3\xbcrich \xe2\x82", "\xc0\xaf"};
+    static const char *const shown[] = {"caf?", "?2J", "Z\xc3\xbcrich ??", "??"};
+    cs_token *token = fixture_open();
+    other o = other_open(true);
+    CK_OBJECT_HANDLE made[4][2];
+    labels l = {0};
+
+    (void)state;
+    for (CK_BYTE i = 0; i < 4; i++)
+        other_make_pair(&o, odd[i], (CK_BYTE)(i + 1), NULL, 0, &made[i][0], &made[i][1]);
+    assert_ok(cs_token_list_keys(token, keep_label, &l, error));
+    assert_int_equal(l.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        if (!has_label(&l, shown[i]))
+            fail_msg("no label %s", shown[i]);
+    }
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(o.f->C_DestroyObject(o.session, made[i / 2][i % 2]), CKR_OK);
+    other_close(&o);
+    cs_token_close(&token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logged_out),
         cmocka_unit_test(test_private_first),
+        cmocka_unit_test(test_odd_labels),
     };
 
     return cmocka_run_group_tests(tests, fixture_setup_shim, fixture_teardown);
