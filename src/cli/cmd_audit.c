@@ -166,14 +166,12 @@ static int run_adopt(const cs_arguments *arguments, cs_error *error)
  */
 
 /* The file is new, or the export does not begin: it holds identities, and is for its owner alone.
- */
-static int open_output(FILE **out, const char *path, cs_error *error)
+ * *out stays NULL unless the file was made here, so that the caller unlinks no other. */
+static int make_output(FILE **out, const char *path, cs_error *error)
 {
     int fd;
 
-    *out = stdout;
-    if (path == NULL)
-        return CS_OK;
+    *out = NULL;
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return CS_FAIL(error, errno == EEXIST ? CS_E_EXISTS : CS_E_STORAGE,
@@ -181,9 +179,27 @@ static int open_output(FILE **out, const char *path, cs_error *error)
     *out = fdopen(fd, "w");
     if (*out == NULL) {
         (void)close(fd);
+        (void)unlink(path);
         return CS_FAIL(error, CS_E_MEMORY, "no memory for %s", path);
     }
     return CS_OK;
+}
+
+/* The whole export in a file of that name, or no such file. */
+static int export_to_file(
+    const char *path, cs_store *store, const cs_actor *actor, uint64_t *count, cs_error *error)
+{
+    FILE *out;
+    int rc = make_output(&out, path, error);
+
+    if (rc != CS_OK)
+        return rc;
+    rc = cs_audit_export(out, store, actor->storage, actor->home->id, count, error);
+    if (fclose(out) != 0 && rc == CS_OK)
+        rc = CS_FAIL(error, CS_E_DISK_FULL, "%s cannot be written: %s", path, strerror(errno));
+    if (rc != CS_OK)
+        (void)unlink(path);
+    return rc;
 }
 
 static int run_export(const cs_arguments *arguments, cs_error *error)
@@ -192,24 +208,17 @@ static int run_export(const cs_arguments *arguments, cs_error *error)
     cs_home *home = NULL;
     cs_store *store = NULL;
     cs_actor *actor = NULL;
-    FILE *out = NULL;
     uint64_t count = 0;
     int rc = open_log(&home, &store, arguments, error);
 
     if (rc == CS_OK)
         rc = cs_actor_open(&actor, home, true, error);
-    if (rc == CS_OK)
-        rc = open_output(&out, path, error);
-    if (rc == CS_OK)
-        rc = cs_audit_export(out, store, actor->storage, home->id, &count, error);
-    if (path != NULL && out != NULL) {
-        if (fclose(out) != 0 && rc == CS_OK)
-            rc = CS_FAIL(error, CS_E_DISK_FULL, "%s cannot be written: %s", path, strerror(errno));
-        if (rc != CS_OK)
-            (void)unlink(path);
-        else
-            cs_say("%llu entries in %s", (unsigned long long)count, path);
-    }
+    if (rc == CS_OK && path == NULL)
+        rc = cs_audit_export(stdout, store, actor->storage, home->id, &count, error);
+    else if (rc == CS_OK)
+        rc = export_to_file(path, store, actor, &count, error);
+    if (rc == CS_OK && path != NULL)
+        cs_say("%llu entries in %s", (unsigned long long)count, path);
     cs_actor_free(&actor);
     cs_store_close(&store);
     cs_home_free(&home);
