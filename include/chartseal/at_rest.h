@@ -53,6 +53,9 @@ CS_MUST_CHECK int cs_value_seal(cs_buf *out, const uint8_t key[32], cs_view aad,
     const cs_schema *schema, const void *value, cs_error *error);
 CS_MUST_CHECK int cs_value_open(const cs_schema *schema, void *value, cs_buf *plain,
     const uint8_t key[32], cs_view aad, cs_view sealed, cs_error *error);
+/* Whether cs_value_open failed because of what is stored, so that the next row may be better; and
+ * not because of the token or for want of memory. */
+bool cs_value_is_bad(int code);
 
 /* The signature that seals an audit chain up to an entry, and its check. */
 CS_MUST_CHECK int cs_audit_seal_sign(cs_key *sign, uint64_t number, const uint8_t hash[32],

@@ -38,6 +38,13 @@ bool cs_view_equal(cs_view a, cs_view b);
 /* Constant time in the content (not in the lengths): for tags and other secrets. */
 bool cs_view_equal_secret(cs_view a, cs_view b);
 
+/* Text that people will see: UTF-8 without control characters, line separators, and marks of
+ * direction, which make one text look like another. */
+bool cs_text_is_clean(cs_view text);
+/* How many bytes the first character of a text takes (n > 0), and whether it is a clean one; a byte
+ * that begins none is one for itself, and not clean. */
+size_t cs_text_character(cs_view text, bool *clean);
+
 /* Append; room for at least `extra` more; cut or extend (zeros) to n. CS_E_MEMORY only. */
 CS_MUST_CHECK int cs_buf_append(cs_buf *buf, cs_view bytes, cs_error *error);
 CS_MUST_CHECK int cs_buf_reserve(cs_buf *buf, size_t extra, cs_error *error);

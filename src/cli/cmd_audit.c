@@ -186,15 +186,15 @@ static int make_output(FILE **out, const char *path, cs_error *error)
 }
 
 /* The whole export in a file of that name, or no such file. */
-static int export_to_file(
-    const char *path, cs_store *store, const cs_actor *actor, uint64_t *count, cs_error *error)
+static int export_to_file(const char *path, cs_store *store, const cs_actor *actor,
+    cs_audit_exported *exported, cs_error *error)
 {
     FILE *out;
     int rc = make_output(&out, path, error);
 
     if (rc != CS_OK)
         return rc;
-    rc = cs_audit_export(out, store, actor->storage, actor->home->id, count, error);
+    rc = cs_audit_export(out, store, actor->storage, actor->home->id, exported, error);
     if (fclose(out) != 0 && rc == CS_OK)
         rc = CS_FAIL(error, CS_E_DISK_FULL, "%s cannot be written: %s", path, strerror(errno));
     if (rc != CS_OK)
@@ -208,17 +208,21 @@ static int run_export(const cs_arguments *arguments, cs_error *error)
     cs_home *home = NULL;
     cs_store *store = NULL;
     cs_actor *actor = NULL;
-    uint64_t count = 0;
+    cs_audit_exported exported;
     int rc = open_log(&home, &store, arguments, error);
 
     if (rc == CS_OK)
         rc = cs_actor_open(&actor, home, true, error);
     if (rc == CS_OK && path == NULL)
-        rc = cs_audit_export(stdout, store, actor->storage, home->id, &count, error);
+        rc = cs_audit_export(stdout, store, actor->storage, home->id, &exported, error);
     else if (rc == CS_OK)
-        rc = export_to_file(path, store, actor, &count, error);
+        rc = export_to_file(path, store, actor, &exported, error);
     if (rc == CS_OK && path != NULL)
-        cs_say("%llu entries in %s", (unsigned long long)count, path);
+        cs_say("%llu entries in %s", (unsigned long long)exported.entries, path);
+    if (rc == CS_OK && exported.unreadable > 0)
+        cs_warn("%llu entries cannot be read and are marked \"" CS_AUDIT_UNREADABLE
+                "\"; see `chartseal audit verify`",
+            (unsigned long long)exported.unreadable);
     cs_actor_free(&actor);
     cs_store_close(&store);
     cs_home_free(&home);

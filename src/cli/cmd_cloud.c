@@ -148,13 +148,6 @@ static void close_cloud(opened_cloud *cloud)
     cs_home_free(&cloud->home);
 }
 
-static int check_id(const char *id, cs_error *error)
-{
-    if (id[0] == '\0' || strlen(id) > CS_ID_MAX)
-        return CS_FAIL(error, CS_E_USAGE, "an identity has 1 to %d bytes", CS_ID_MAX);
-    return CS_OK;
-}
-
 static int give_code(
     const uint8_t code[CS_CODE_SIZE], const cs_arguments *arguments, cs_error *error)
 {
@@ -184,7 +177,7 @@ static int run_enrol(const cs_arguments *arguments, cs_error *error)
     int rc = cs_role_from_name(&role, cs_arg(arguments, "role"), error);
 
     if (rc == CS_OK)
-        rc = check_id(id, error);
+        rc = cs_arg_text(arguments, "id", CS_ID_MAX, error);
     if (rc == CS_OK)
         rc = cs_arg_number(
             &days, arguments, "days", CS_ENROLMENT_DAYS, 1, CS_ENROLMENT_DAYS_MAX, error);
@@ -218,7 +211,7 @@ static int revoke(
     }
     rc = cs_role_from_name(&role, role_name, error);
     if (rc == CS_OK)
-        rc = check_id(id, error);
+        rc = cs_arg_text(arguments, "id", CS_ID_MAX, error);
     if (rc == CS_OK)
         rc = cs_cloud_revoke_party(cloud->server, cloud->worker, role, id, serial, error);
     return rc;

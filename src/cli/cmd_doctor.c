@@ -4,6 +4,7 @@
 #include "cli/cmd_doctor_visit.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
+#include "service/authority.h"
 #include "service/register_client.h"
 
 /* -- init, csr -----------------------------------------------------------------------------------
@@ -14,8 +15,10 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
     char fingerprint[2 * CS_HASH_SIZE + 1];
     json_t *config = NULL;
     cs_home *home = NULL;
-    int rc = cs_token_config(&config, arguments, error);
+    int rc = cs_arg_text(arguments, "name", CS_HOLDER_TEXT_MAX, error);
 
+    if (rc == CS_OK)
+        rc = cs_token_config(&config, arguments, error);
     if (rc == CS_OK &&
         json_object_set_new(config, "name", json_string(cs_arg(arguments, "name"))) != 0)
         rc = CS_FAIL(error, CS_E_USAGE, "--name is not UTF-8 text");

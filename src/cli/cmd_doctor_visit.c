@@ -99,6 +99,20 @@ static int check_diagnosis_source(const cs_arguments *arguments, cs_error *error
     return CS_OK;
 }
 
+static int check_texts(const cs_arguments *arguments, cs_error *error)
+{
+    static const struct {
+        const char *name;
+        size_t most;
+    } texts[] = {{"department", CS_DEPARTMENT_MAX}, {"media-type", CS_MEDIA_TYPE_MAX},
+        {"hospital", CS_ID_MAX}, {"emergency", CS_TEXT_MAX}, {"patient", CS_ID_MAX}};
+    int rc = CS_OK;
+
+    for (size_t i = 0; rc == CS_OK && i < sizeof texts / sizeof texts[0]; i++)
+        rc = cs_arg_text(arguments, texts[i].name, texts[i].most, error);
+    return rc;
+}
+
 static int set_record(
     cs_station_input *input, cs_buf *id, const cs_arguments *arguments, cs_error *error)
 {
@@ -122,11 +136,6 @@ static int set_emergency(cs_station_input *input, const cs_arguments *arguments,
         return CS_FAIL(error, CS_E_USAGE,
             "--emergency REASON and --patient ID go together; without an emergency the patient's "
             "device says who it is");
-    if (input->emergency_reason != NULL && strlen(input->emergency_reason) > CS_TEXT_MAX)
-        return CS_FAIL(
-            error, CS_E_USAGE, "the reason of an emergency has at most %d bytes", CS_TEXT_MAX);
-    if (input->emergency_patient != NULL && strlen(input->emergency_patient) > CS_ID_MAX)
-        return CS_FAIL(error, CS_E_USAGE, "--patient has at most %d bytes", CS_ID_MAX);
     return CS_OK;
 }
 
@@ -142,8 +151,6 @@ static int set_place(cs_station_input *input, char *host, size_t host_size,
     input->patience_ms = (int)seconds * 1000;
     input->listen_host = host;
     input->department = cs_arg(arguments, "department");
-    if (strlen(input->department) > CS_DEPARTMENT_MAX)
-        return CS_FAIL(error, CS_E_USAGE, "--department has at most %d bytes", CS_DEPARTMENT_MAX);
     if (input->emergency_reason != NULL)
         return CS_OK; /* no device comes */
     if (cs_arg(arguments, "listen") == NULL)
@@ -238,6 +245,8 @@ int cs_run_doctor_visit(const cs_arguments *arguments, cs_error *error)
     char host[256] = "";
     int rc = check_diagnosis_source(arguments, error);
 
+    if (rc == CS_OK)
+        rc = check_texts(arguments, error);
     if (rc == CS_OK)
         rc = set_record(&input, &record_id, arguments, error);
     if (rc == CS_OK)

@@ -46,13 +46,6 @@ static void close_hospital(opened_hospital *opened)
 /* -- import --------------------------------------------------------------------------------------
  */
 
-static int check_length(const char *name, const char *text, size_t most, cs_error *error)
-{
-    if (text[0] == '\0' || strlen(text) > most)
-        return CS_FAIL(error, CS_E_USAGE, "--%s has 1 to %zu bytes", name, most);
-    return CS_OK;
-}
-
 static int read_import(cs_import *out, const cs_arguments *arguments, cs_error *error)
 {
     int rc;
@@ -63,11 +56,11 @@ static int read_import(cs_import *out, const cs_arguments *arguments, cs_error *
         .media_type = cs_arg_or(arguments, "media-type", "application/octet-stream"),
         .fd = -1,
     };
-    rc = check_length("patient", out->id_p, CS_ID_MAX, error);
+    rc = cs_arg_text(arguments, "patient", CS_ID_MAX, error);
     if (rc == CS_OK)
-        rc = check_length("department", out->id_de, CS_DEPARTMENT_MAX, error);
+        rc = cs_arg_text(arguments, "department", CS_DEPARTMENT_MAX, error);
     if (rc == CS_OK)
-        rc = check_length("media-type", out->media_type, CS_MEDIA_TYPE_MAX, error);
+        rc = cs_arg_text(arguments, "media-type", CS_MEDIA_TYPE_MAX, error);
     return rc;
 }
 
@@ -164,6 +157,7 @@ typedef struct listing {
     const char *patient;    /* NULL: any */
     const char *department; /* likewise */
     json_t *records;        /* NULL: lines for people */
+    json_t *unreadable;     /* ids; NULL likewise */
 } listing;
 
 static bool is_wanted(const char *wanted, cs_view text)
@@ -198,6 +192,20 @@ static json_t *json_text(cs_view text)
     return json_stringn((const char *)text.p, text.n);
 }
 
+/* Whose it is cannot be told, so it is in every list. */
+static int list_unreadable(const listing *list, const cs_record_row *row, cs_error *error)
+{
+    char id[ID_HEX_SIZE];
+    char when[CS_DATE_SIZE];
+
+    cs_hex(CS_VIEW_ARRAY(row->id), id);
+    if (list->records == NULL)
+        cs_say("%s  %s  cannot be read; restore a backup", id, cs_date(when, row->stored_at));
+    else if (json_array_append_new(list->unreadable, json_string(id)) != 0)
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for the list");
+    return CS_OK;
+}
+
 static int list_record(void *context, const cs_record_row *row, cs_error *error)
 {
     listing *list = context;
@@ -205,6 +213,8 @@ static int list_record(void *context, const cs_record_row *row, cs_error *error)
     cs_record *record = NULL;
     int rc = cs_record_open(&record, row, list->storage, error);
 
+    if (cs_value_is_bad(rc))
+        return list_unreadable(list, row, error);
     if (rc != CS_OK)
         return rc;
     header = &record->header;
@@ -232,9 +242,15 @@ int cs_run_hospital_list(const cs_arguments *arguments, cs_error *error)
         .patient = cs_arg(arguments, "patient"),
         .department = cs_arg(arguments, "department"),
         .records = cs_arg_flag(arguments, "json") ? json_array() : NULL,
+        .unreadable = cs_arg_flag(arguments, "json") ? json_array() : NULL,
     };
     cs_row_keys *row = NULL;
-    int rc = open_hospital(&opened, arguments, error);
+    int rc = cs_arg_text(arguments, "patient", CS_ID_MAX, error);
+
+    if (rc == CS_OK)
+        rc = cs_arg_text(arguments, "department", CS_DEPARTMENT_MAX, error);
+    if (rc == CS_OK)
+        rc = open_hospital(&opened, arguments, error);
 
     if (rc == CS_OK)
         list.storage = opened.hospital->server->actor->storage;
@@ -244,8 +260,11 @@ int cs_run_hospital_list(const cs_arguments *arguments, cs_error *error)
         rc = cs_store_find_records(opened.worker->store, row == NULL ? NULL : row->row, UINT32_MAX,
             list_record, &list, error);
     if (rc == CS_OK && list.records != NULL)
-        rc = cs_print_json(json_pack("{s:b, s:O}", "ok", 1, "records", list.records), error);
+        rc = cs_print_json(json_pack("{s:b, s:O, s:O}", "ok", 1, "records", list.records,
+                               "unreadable", list.unreadable),
+            error);
     json_decref(list.records);
+    json_decref(list.unreadable);
     cs_secret_free(&row);
     close_hospital(&opened);
     return rc;
@@ -263,11 +282,11 @@ static int print_status(const cs_hpc *hospital, json_t *report, const cs_outbox_
     char until[CS_DATE_SIZE];
 
     if (cs_arg_flag(arguments, "json")) {
-        json_t *more = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", home->id, "url",
+        json_t *more = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "id", home->id, "url",
             cs_home_text(home, "url"), "emergency", hospital->allows_emergency ? "allow" : "deny",
             "serial", (json_int_t)credential->serial, "not_after",
             (json_int_t)credential->not_after, "unpublished", (json_int_t)outbox->publications,
-            "notices", (json_int_t)outbox->notices);
+            "notices", (json_int_t)outbox->notices, "unreadable", (json_int_t)outbox->unreadable);
 
         if (more == NULL || json_object_update(report, more) != 0) {
             json_decref(more);
@@ -284,6 +303,9 @@ static int print_status(const cs_hpc *hospital, json_t *report, const cs_outbox_
         (unsigned long long)outbox->publications);
     cs_say("  emergency access %s, notices to patients that wait %llu",
         hospital->allows_emergency ? "allowed" : "denied", (unsigned long long)outbox->notices);
+    if (outbox->unreadable > 0)
+        cs_say("  items of the outbox that cannot be read %llu; restore a backup",
+            (unsigned long long)outbox->unreadable);
     cs_say("  audit entries %lld, sealed to %lld",
         (long long)json_integer_value(json_object_get(audit, "entries")),
         (long long)json_integer_value(json_object_get(audit, "sealed")));

@@ -54,6 +54,12 @@ static int set_input(cs_device_input *input, char *host, size_t host_size,
     int rc =
         cs_arg_number(&seconds, arguments, "timeout", TIMEOUT_DEFAULT_S, 1, TIMEOUT_MAX_S, error);
 
+    if (rc == CS_OK)
+        rc = cs_arg_text(arguments, "consent-department", CS_DEPARTMENT_MAX, error);
+    if (rc == CS_OK)
+        rc = cs_arg_text(arguments, "purpose", CS_TEXT_MAX, error);
+    if (rc == CS_OK)
+        rc = cs_arg_text(arguments, "signal-type", CS_MEDIA_TYPE_MAX, error);
     if (rc != CS_OK)
         return rc;
     if (cs_arg(arguments, "doctor") == NULL && isatty(STDIN_FILENO) == 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/options.h"
 
+#include <chartseal/bytes.h>
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -151,6 +153,22 @@ const char *cs_arg_or(const cs_arguments *arguments, const char *name, const cha
 bool cs_arg_flag(const cs_arguments *arguments, const char *name)
 {
     return cs_arg(arguments, name) != NULL;
+}
+
+int cs_arg_text(const cs_arguments *arguments, const char *name, size_t most, cs_error *error)
+{
+    const char *text = cs_arg(arguments, name);
+
+    if (text == NULL)
+        return CS_OK;
+    if (strlen(text) > most)
+        return CS_FAIL(
+            error, CS_E_USAGE, "--%s has %zu bytes; at most %zu go", name, strlen(text), most);
+    if (!cs_text_is_clean(cs_view_str(text)))
+        return CS_FAIL(error, CS_E_USAGE,
+            "--%s has control characters, marks of direction, or is no UTF-8; leave those out",
+            name);
+    return CS_OK;
 }
 
 static bool whole_number(int64_t *out, const char *text)

@@ -37,6 +37,10 @@ void cs_options_print(const cs_option *options, const char *call);
 const char *cs_arg(const cs_arguments *arguments, const char *name); /* NULL: not given */
 const char *cs_arg_or(const cs_arguments *arguments, const char *name, const char *otherwise);
 bool cs_arg_flag(const cs_arguments *arguments, const char *name);
+/* Text for people and for messages: at most `most` bytes, and clean (cs_text_is_clean). CS_E_USAGE.
+ */
+CS_MUST_CHECK int cs_arg_text(
+    const cs_arguments *arguments, const char *name, size_t most, cs_error *error);
 /* A whole number within [least, most]; `otherwise` when it is not given. CS_E_USAGE. */
 CS_MUST_CHECK int cs_arg_number(int64_t *out, const cs_arguments *arguments, const char *name,
     int64_t otherwise, int64_t least, int64_t most, cs_error *error);

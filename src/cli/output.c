@@ -16,6 +16,17 @@ void cs_say(const char *format, ...)
     (void)fflush(stdout);
 }
 
+void cs_warn(const char *format, ...)
+{
+    va_list arguments;
+
+    (void)fputs("chartseal: ", stderr);
+    va_start(arguments, format);
+    (void)vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    (void)fputc('\n', stderr);
+}
+
 int cs_print_json(json_t *value, cs_error *error)
 {
     int rc;

@@ -12,6 +12,8 @@
 
 /* One line: printf and a line feed. */
 void cs_say(const char *format, ...) CS_PRINTF(1, 2);
+/* One line on standard error, of what is wrong but does not end the command. */
+void cs_warn(const char *format, ...) CS_PRINTF(1, 2);
 /* Prints the value, a line feed, and gives up the reference. CS_E_MEMORY for NULL, CS_E_STORAGE. */
 CS_MUST_CHECK int cs_print_json(json_t *value, cs_error *error);
 /* Copy text with every control character as '?'; cut at size - 1. Returns out. */

@@ -69,27 +69,9 @@ int cs_x509_puk(uint8_t puk[CS_PUK_SIZE], const X509_PUBKEY *key, cs_code code, 
     return CS_OK;
 }
 
-/* Line and paragraph separators, and the marks that turn the direction of what follows: with these
- * a name can be made to look like another. */
-static bool misleading(unsigned long c)
-{
-    return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x200e || c == 0x200f ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
-}
-
 bool cs_x509_clean_text(const uint8_t *text, size_t n)
 {
-    size_t at = 0;
-
-    while (at < n) {
-        unsigned long c = 0;
-        int used = UTF8_getc(text + at, (int)(n - at), &c);
-
-        if (used <= 0 || misleading(c))
-            return false;
-        at += (size_t)used;
-    }
-    return n > 0;
+    return n > 0 && cs_text_is_clean((cs_view){text, n});
 }
 
 /* The text of the entry at `at`; false if it is empty, too long or not clean. */

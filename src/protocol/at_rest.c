@@ -94,6 +94,12 @@ int cs_value_open(const cs_schema *schema, void *value, cs_buf *plain, const uin
     return rc == CS_OK ? cs_decode(schema, value, cs_view_buf(plain), error) : rc;
 }
 
+bool cs_value_is_bad(int code)
+{
+    return cs_category_of(code) == CS_CATEGORY_INPUT || code == CS_E_DECRYPT ||
+           code == CS_E_CORRUPT;
+}
+
 int cs_audit_seal_sign(cs_key *sign, uint64_t number, const uint8_t hash[32],
     uint8_t signature[CS_SIGNATURE_SIZE], cs_error *error)
 {

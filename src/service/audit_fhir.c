@@ -133,7 +133,7 @@ static json_t *event(uint64_t number, const cs_audit_entry *entry, const char *o
 typedef struct exporting {
     FILE *out;
     const char *observer;
-    uint64_t count;
+    cs_audit_exported *exported;
 } exporting;
 
 static int not_written(cs_error *error)
@@ -152,20 +152,23 @@ static int export_entry(
     if (item == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for audit entry %llu as FHIR",
             (unsigned long long)number);
-    if (fputs(state->count == 0 ? "\n" : ",\n", state->out) < 0 ||
+    if (fputs(state->exported->entries == 0 ? "\n" : ",\n", state->out) < 0 ||
         json_dumpf(item, state->out, JSON_COMPACT) != 0)
         rc = not_written(error);
-    state->count++;
+    state->exported->entries++;
+    if (cs_view_equal(entry->action, cs_view_str(CS_AUDIT_UNREADABLE)))
+        state->exported->unreadable++;
     json_decref(item);
     return rc;
 }
 
 int cs_audit_export(FILE *out, cs_store *store, cs_key *storage, const char *observer,
-    uint64_t *count, cs_error *error)
+    cs_audit_exported *exported, cs_error *error)
 {
-    exporting state = {.out = out, .observer = observer};
+    exporting state = {.out = out, .observer = observer, .exported = exported};
     int rc = CS_OK;
 
+    *exported = (cs_audit_exported){0};
     errno = 0;
     if (fputs("{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"entry\":[", out) < 0)
         rc = not_written(error);
@@ -173,6 +176,5 @@ int cs_audit_export(FILE *out, cs_store *store, cs_key *storage, const char *obs
         rc = cs_audit_read(store, storage, export_entry, &state, error);
     if (rc == CS_OK && (fputs("\n]}\n", out) < 0 || fflush(out) != 0))
         rc = not_written(error);
-    *count = state.count;
     return rc;
 }

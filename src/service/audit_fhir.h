@@ -12,9 +12,14 @@
 
 #include <stdio.h>
 
+typedef struct cs_audit_exported {
+    uint64_t entries;
+    uint64_t unreadable; /* of them: only that they are there could be written */
+} cs_audit_exported;
+
 /* observer: the identity of the party whose log it is. CS_E_STORAGE when `out` cannot be written.
- * *count: the entries written. */
+ */
 CS_MUST_CHECK int cs_audit_export(FILE *out, cs_store *store, cs_key *storage, const char *observer,
-    uint64_t *count, cs_error *error);
+    cs_audit_exported *exported, cs_error *error);
 
 #endif

@@ -413,6 +413,12 @@ static int read_entry(void *context, const cs_audit_row *row, cs_error *error)
     cs_buf plain = {0};
     int rc = open_entry(&state->box, state->storage, row, &entry, &plain, error);
 
+    if (cs_value_is_bad(rc)) {
+        entry = (cs_audit_entry){.time = (uint64_t)row->time,
+            .action = cs_view_str(CS_AUDIT_UNREADABLE),
+            .outcome = cs_view_str(cs_code_name(rc))};
+        rc = CS_OK;
+    }
     if (rc == CS_OK)
         rc = state->fn(state->context, row->number, &entry, error);
     cs_buf_free(&plain);

@@ -72,7 +72,9 @@ typedef struct cs_audit_report {
 CS_MUST_CHECK int cs_audit_verify(cs_audit_report *report, cs_store *store, cs_view puk,
     const cs_audit_head *mark, const cs_audit_head *expected, cs_error *error);
 
-/* Open every entry, oldest first; one prf per epoch. The entry is valid during the call. */
+/* Open every entry, oldest first; one prf per epoch. The entry is valid during the call. One that
+ * cannot be read is handed over too, with its time, this action, and the name of a code. */
+#define CS_AUDIT_UNREADABLE "unreadable"
 typedef int (*cs_audit_entry_fn)(
     void *context, uint64_t number, const cs_audit_entry *entry, cs_error *error);
 CS_MUST_CHECK int cs_audit_read(

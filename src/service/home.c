@@ -49,10 +49,9 @@ static int check_id(const char *id, cs_home_kind kind, cs_error *error)
             "the identity of a %s goes into its certificate, so it has letters, digits, spaces and "
             "'()+,-./:=? only",
             kind_names[kind]);
-    for (const char *c = id; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return CS_FAIL(error, CS_E_USAGE, "an identity has no control characters");
-    }
+    if (!cs_text_is_clean(cs_view_str(id)))
+        return CS_FAIL(error, CS_E_USAGE,
+            "an identity has no control characters and no marks of direction, and is UTF-8");
     return CS_OK;
 }
 

@@ -184,6 +184,8 @@ static int queue_record(void *context, const cs_record_row *row, cs_error *error
     char id_de[CS_DEPARTMENT_MAX + 1];
     int rc = cs_record_open(&record, row, hospital->server->actor->storage, error);
 
+    if (cs_value_is_bad(rc)) /* `list` tells of it; the others are to be found */
+        return CS_OK;
     if (rc != CS_OK)
         return rc;
     cs_text_of(id_p, sizeof id_p, record->header.id_p);

@@ -38,6 +38,7 @@ CS_MUST_CHECK int cs_outbox_publications(const cs_outbox *outbox, cs_store *stor
 typedef struct cs_outbox_counts {
     uint64_t publications;
     uint64_t notices;
+    uint64_t unreadable;
 } cs_outbox_counts;
 CS_MUST_CHECK int cs_outbox_count(
     const cs_outbox *outbox, cs_store *store, cs_outbox_counts *out, cs_error *error);

@@ -213,6 +213,19 @@ static bool wait_for_work(cs_publisher *publisher, int ms)
     return stop;
 }
 
+/* What cannot be read stays where it is, for a person to look at. */
+static void tell_unreadable(const cs_publisher *publisher, const cs_worker *worker)
+{
+    cs_outbox_counts counts;
+    cs_error error;
+
+    if (cs_outbox_count(publisher->outbox, worker->store, &counts, &error) == CS_OK &&
+        counts.unreadable > 0)
+        cs_server_log(publisher->server,
+            "%llu items of the outbox cannot be read and are left out; restore a backup",
+            (unsigned long long)counts.unreadable);
+}
+
 static void *run(void *context)
 {
     cs_publisher *publisher = context;
@@ -225,6 +238,7 @@ static void *run(void *context)
         cs_server_log_error(publisher->server, "the publisher cannot start", &error);
         return NULL;
     }
+    tell_unreadable(publisher, worker);
     while (!wait_for_work(publisher, wait)) {
         if (one_round(publisher, worker, &error) == CS_OK) {
             if (back_off > 0)

@@ -2,7 +2,6 @@
 #include "wire/cbor.h"
 
 #include <cbor.h>
-#include <openssl/asn1.h>
 
 #define HEAD_MAX 9 /* one byte and a 64-bit number */
 
@@ -57,6 +56,10 @@ int cs_cbor_put_bytes(cs_buf *out, cs_view bytes, cs_error *error)
 
 int cs_cbor_put_text(cs_buf *out, cs_view text, cs_error *error)
 {
+    /* what no decoder takes, ours among them, is not written: it would stay in a store for good */
+    if (!cs_text_is_clean(text))
+        return CS_FAIL(error, CS_E_MALFORMED,
+            "a text has control characters, marks of direction, or is no UTF-8; leave those out");
     return put_string(out, put_text, text, error);
 }
 
@@ -162,21 +165,6 @@ int cs_cbor_take_number(cs_view *in, cs_cbor_kind kind, uint64_t *value, cs_erro
     return rc;
 }
 
-/* Text that people and logs will see: valid UTF-8 without control characters. */
-static bool clean_text(cs_view text)
-{
-    while (text.n > 0) {
-        unsigned long character;
-        int n = UTF8_getc(text.p, text.n > INT32_MAX ? INT32_MAX : (int)text.n, &character);
-
-        if (n <= 0 || character < 0x20 || (character >= 0x7f && character < 0xa0))
-            return false;
-        text.p += n;
-        text.n -= (size_t)n;
-    }
-    return true;
-}
-
 int cs_cbor_take_string(cs_view *in, cs_cbor_kind kind, cs_view *string, cs_error *error)
 {
     item it;
@@ -184,7 +172,7 @@ int cs_cbor_take_string(cs_view *in, cs_cbor_kind kind, cs_view *string, cs_erro
 
     if (rc != CS_OK)
         return rc;
-    if (kind == CS_CBOR_TEXT && !clean_text(it.string))
+    if (kind == CS_CBOR_TEXT && !cs_text_is_clean(it.string))
         return CS_FAIL(error, CS_E_MALFORMED, "a text is not clean UTF-8");
     *string = it.string;
     return CS_OK;

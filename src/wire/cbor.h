@@ -5,8 +5,8 @@
 /*
  * Deterministic CBOR (RFC 8949, 4.2.1), the part of it that the messages need: unsigned numbers,
  * byte strings, text and arrays of known length. Heads are the shortest possible; anything else in
- * the input (longer heads, indefinite lengths, tags, maps, floats, invalid UTF-8) is
- * CS_E_MALFORMED.
+ * the input (longer heads, indefinite lengths, tags, maps, floats, unclean text) is CS_E_MALFORMED,
+ * and so is unclean text that is to be put.
  */
 
 #include <chartseal/bytes.h>

@@ -427,17 +427,17 @@ static json_t *export_json(const fixture *me)
 {
     char *text = NULL;
     size_t size = 0;
-    uint64_t count = 0;
+    cs_audit_exported exported;
     FILE *out = open_memstream(&text, &size);
     json_t *bundle;
 
     assert_non_null(out);
-    assert_ok(cs_audit_export(out, me->store, me->storage, "H-Observer", &count, error));
+    assert_ok(cs_audit_export(out, me->store, me->storage, "H-Observer", &exported, error));
     assert_int_equal(fclose(out), 0);
     bundle = json_loadb(text, size, 0, NULL);
     free(text);
     assert_non_null(bundle);
-    assert_int_equal(count, json_array_size(json_object_get(bundle, "entry")));
+    assert_int_equal(exported.entries, json_array_size(json_object_get(bundle, "entry")));
     return bundle;
 }
 
@@ -500,17 +500,39 @@ static void test_export_of_an_emergency(void **state)
     json_decref(bundle);
 }
 
+static const char *outcome_of(const json_t *bundle, size_t index)
+{
+    const json_t *entry = json_array_get(json_object_get(bundle, "entry"), index);
+
+    return json_string_value(json_object_get(json_object_get(entry, "resource"), "outcomeDesc"));
+}
+
+/* One bad entry must not take the readable ones from an auditor. */
 static void test_export_of_a_damaged_entry(void **state)
 {
     fixture *me = *state;
-    uint64_t count;
+    cs_audit_exported exported;
+    json_t *bundle;
     FILE *out = fopen("/dev/null", "w");
 
     assert_non_null(out);
     alter(me, "UPDATE audit SET sealed = zeroblob(length(sealed)) WHERE number = 4");
+    alter(me, "UPDATE audit SET sealed = x'00' WHERE number = 6");
+    assert_ok(cs_audit_export(out, me->store, me->storage, "H-Observer", &exported, error));
+    assert_int_equal(exported.entries, ENTRIES);
+    assert_int_equal(exported.unreadable, 2);
+    assert_int_equal(fclose(out), 0);
+    bundle = export_json(me);
+    assert_string_equal(outcome_of(bundle, 3), "decrypt");
+    assert_string_equal(outcome_of(bundle, 4), "ok");
+    assert_string_equal(outcome_of(bundle, 5), "corrupt");
+    json_decref(bundle);
+    /* a token that fails is no damaged entry: what could be read must not be missing */
+    cs_soft_token_fail(me->token, CS_SOFT_PRF, 1);
+    out = fopen("/dev/null", "w");
+    assert_non_null(out);
     assert_fails(
-        CS_E_DECRYPT, cs_audit_export(out, me->store, me->storage, "H-Observer", &count, error));
-    assert_int_equal(count, 3);
+        CS_E_TOKEN, cs_audit_export(out, me->store, me->storage, "H-Observer", &exported, error));
     assert_int_equal(fclose(out), 0);
 }
 

@@ -54,6 +54,28 @@ static void test_messages(void **state)
     assert_int_equal(CS_FAIL(NULL, CS_E_BUSY, "nobody listens"), CS_E_BUSY);
 }
 
+static void test_clean_text(void **state)
+{
+    static const char *const clean[] = {"", "P-1", "Dr. Ada Ek", "Żółć 病院 🏥", "a\u200db"};
+    static const char *const unclean[] = {"a\x1b[31m", "\n", "\x7f", "x\xff", "\xc2\x9b",
+        "a\u202eb", "\u200f", "\u2066", "\u061c", "\u2028", "\ufeff", "\xed\xa0\x80", "\xc0\xaf",
+        "\xf4\x90\x80\x80", "\xe2\x82"};
+    bool is_clean;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof clean / sizeof clean[0]; i++)
+        assert_true(cs_text_is_clean(cs_view_str(clean[i])));
+    for (size_t i = 0; i < sizeof unclean / sizeof unclean[0]; i++)
+        assert_false(cs_text_is_clean(cs_view_str(unclean[i])));
+    assert_false(cs_text_is_clean((cs_view){(const uint8_t *)"a\0b", 3}));
+    assert_int_equal(cs_text_character(cs_view_str("\u202eb"), &is_clean), 3);
+    assert_false(is_clean);
+    assert_int_equal(cs_text_character(cs_view_str("\xff\xff"), &is_clean), 1);
+    assert_false(is_clean);
+    assert_int_equal(cs_text_character(cs_view_str("éa"), &is_clean), 2);
+    assert_true(is_clean);
+}
+
 static void check_buffer(bool guarded)
 {
     cs_buf buf = {.guarded = guarded};
@@ -215,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_codes),
         cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_clean_text),
         cmocka_unit_test(test_buffers),
         cmocka_unit_test(test_hex),
         cmocka_unit_test(test_views),

@@ -156,14 +156,24 @@ static void test_not_deterministic(void **state)
     refuse_hex("a1" LABEL_HEX "5820" HASH_HEX);               /* a map */
 }
 
+/* Neither written nor taken, here in the place of a clean text of the same length. */
 static void refuse_text(const char *text, size_t n)
 {
-    const cs_refusal refusal = {
-        .code = {(const uint8_t *)text, n}, .message = cs_view_str("message")};
+    static const char clean[] = "qqqq";
+    cs_refusal refusal = {.code = {(const uint8_t *)text, n}, .message = cs_view_str("message")};
     cs_refusal decoded;
     cs_buf bytes = {0};
+    uint8_t *place;
 
+    assert_fails(CS_E_MALFORMED, cs_encode(&bytes, &cs_refusal_schema, &refusal, error));
+    assert_int_equal(bytes.n, 0);
+    assert_true(n < sizeof clean + 1);
+    refusal.code.p = (const uint8_t *)clean;
     assert_ok(cs_encode(&bytes, &cs_refusal_schema, &refusal, error));
+    assert_ok(cs_decode(&cs_refusal_schema, &decoded, cs_view_buf(&bytes), error));
+    place = memmem(bytes.p, bytes.n, clean, n);
+    assert_non_null(place);
+    memcpy(place, text, n);
     assert_fails(
         CS_E_MALFORMED, cs_decode(&cs_refusal_schema, &decoded, cs_view_buf(&bytes), error));
     cs_buf_free(&bytes);
@@ -180,6 +190,7 @@ static void test_text(void **state)
     refuse_text("\xed\xa0\x80", 3);     /* a surrogate */
     refuse_text("\xf4\x90\x80\x80", 4); /* beyond Unicode */
     refuse_text("\xe2\x82", 2);         /* cut */
+    refuse_text("\xe2\x80\xae", 3);     /* turns the direction of what follows */
 }
 
 static void test_limits(void **state)
