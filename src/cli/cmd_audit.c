@@ -202,6 +202,18 @@ static int export_to_file(const char *path, cs_store *store, const cs_actor *act
     return rc;
 }
 
+static int print_exported(const cs_audit_exported *exported, const char *path,
+    const cs_arguments *arguments, cs_error *error)
+{
+    if (cs_arg_flag(arguments, "json"))
+        return cs_print_json(
+            json_pack("{s:b, s:s, s:I, s:I}", "ok", 1, "file", path, "entries",
+                (json_int_t)exported->entries, "unreadable", (json_int_t)exported->unreadable),
+            error);
+    cs_say("%llu entries in %s", (unsigned long long)exported->entries, path);
+    return CS_OK;
+}
+
 static int run_export(const cs_arguments *arguments, cs_error *error)
 {
     const char *path = cs_arg(arguments, "out");
@@ -209,8 +221,12 @@ static int run_export(const cs_arguments *arguments, cs_error *error)
     cs_store *store = NULL;
     cs_actor *actor = NULL;
     cs_audit_exported exported;
-    int rc = open_log(&home, &store, arguments, error);
+    int rc = CS_OK;
 
+    if (path == NULL && cs_arg_flag(arguments, "json"))
+        rc = CS_FAIL(error, CS_E_USAGE, "--json needs --out FILE: the export is JSON by itself");
+    if (rc == CS_OK)
+        rc = open_log(&home, &store, arguments, error);
     if (rc == CS_OK)
         rc = cs_actor_open(&actor, home, true, error);
     if (rc == CS_OK && path == NULL)
@@ -218,7 +234,7 @@ static int run_export(const cs_arguments *arguments, cs_error *error)
     else if (rc == CS_OK)
         rc = export_to_file(path, store, actor, &exported, error);
     if (rc == CS_OK && path != NULL)
-        cs_say("%llu entries in %s", (unsigned long long)exported.entries, path);
+        rc = print_exported(&exported, path, arguments, error);
     if (rc == CS_OK && exported.unreadable > 0)
         cs_warn("%llu entries cannot be read and are marked \"" CS_AUDIT_UNREADABLE
                 "\"; see `chartseal audit verify`",
@@ -241,6 +257,7 @@ static const cs_option adopt_options[] = {CS_DIR_OPTION, CS_OPTIONS_END};
 static const cs_option export_options[] = {
     CS_DIR_OPTION,
     {"out", "FILE", false, "a new file (mode 0600); else standard output"},
+    {"json", NULL, false, "with --out: how many entries there are, as a JSON object"},
     CS_OPTIONS_END,
 };
 

@@ -148,6 +148,20 @@ static void close_cloud(opened_cloud *cloud)
     cs_home_free(&cloud->home);
 }
 
+static int print_code(const char *text, const cs_arguments *arguments, cs_error *error)
+{
+    const char *file = cs_arg(arguments, "code-file");
+
+    if (cs_arg_flag(arguments, "json"))
+        return cs_print_json(json_pack("{s:b, s:s, s:s, s:s}", "ok", 1, "role",
+                                 cs_arg(arguments, "role"), "id", cs_arg(arguments, "id"),
+                                 file == NULL ? "code" : "code_file", file == NULL ? text : file),
+            error);
+    if (file == NULL)
+        cs_say("%s", text);
+    return CS_OK;
+}
+
 static int give_code(
     const uint8_t code[CS_CODE_SIZE], const cs_arguments *arguments, cs_error *error)
 {
@@ -158,10 +172,10 @@ static int give_code(
 
     cs_code_print(code, text);
     (void)snprintf(line, sizeof line, "%s\n", text);
-    if (file == NULL)
-        cs_say("%s", text);
-    else
+    if (file != NULL)
         rc = cs_file_write(file, cs_view_str(line), 0600, error);
+    if (rc == CS_OK)
+        rc = print_code(text, arguments, error);
     cs_wipe(line, sizeof line);
     cs_wipe(text, sizeof text);
     return rc;
@@ -314,6 +328,7 @@ static const cs_option enrol_options[] = {
     {"id", "ID", true, "whom the code admits"},
     {"days", "N", false, "how long it is good for; 7"},
     {"code-file", "FILE", false, "where the code goes (mode 0600); else standard output"},
+    CS_JSON_OPTION,
     CS_OPTIONS_END,
 };
 
