@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/certificates.h"
 
+#include "cli/output.h"
+
 #include <string.h>
 
 #define PEM_MAX 65536 /* of one certificate */
@@ -27,7 +29,7 @@ int cs_request_write(const cs_home *home, const cs_actor *actor, const char *com
     if (rc == CS_OK)
         rc = cs_home_write(home, "request.pem", cs_view_buf(&pem), error);
     if (rc == CS_OK && path != NULL)
-        rc = cs_file_write(path, cs_view_buf(&pem), 0644, error);
+        rc = cs_write_output(path, cs_view_buf(&pem), 0644, error);
     cs_buf_free(&der);
     cs_buf_free(&pem);
     return rc;

@@ -221,9 +221,11 @@ static int run_export(const cs_arguments *arguments, cs_error *error)
     cs_store *store = NULL;
     cs_actor *actor = NULL;
     cs_audit_exported exported;
-    int rc = CS_OK;
+    int rc = cs_check_output(arguments, "out", true, error);
 
-    if (path == NULL && cs_arg_flag(arguments, "json"))
+    if (path != NULL && cs_is_stdout(path))
+        path = NULL;
+    if (rc == CS_OK && path == NULL && cs_arg_flag(arguments, "json"))
         rc = CS_FAIL(error, CS_E_USAGE, "--json needs --out FILE: the export is JSON by itself");
     if (rc == CS_OK)
         rc = open_log(&home, &store, arguments, error);

@@ -68,9 +68,10 @@ static int print_issued(
                 holder->role, "id", holder->id, "serial", serial, "not_after",
                 (json_int_t)issued->not_after, "token_ops", cs_ops_json(ops)),
             error);
-    cs_say("issued a certificate to %s, %s %s, serial %s: %s",
-        cs_printable(name, sizeof name, holder->name), holder->role,
-        cs_printable(id, sizeof id, holder->id), serial, cs_arg(arguments, "out"));
+    if (!cs_is_stdout(cs_arg(arguments, "out")))
+        cs_say("issued a certificate to %s, %s %s, serial %s: %s",
+            cs_printable(name, sizeof name, holder->name), holder->role,
+            cs_printable(id, sizeof id, holder->id), serial, cs_arg(arguments, "out"));
     return CS_OK;
 }
 
@@ -87,6 +88,8 @@ static int run_issue(const cs_arguments *arguments, cs_error *error)
         &days, arguments, "days", CS_CERTIFICATE_DAYS_DEFAULT, 1, CS_CERTIFICATE_DAYS_MAX, error);
 
     if (rc == CS_OK)
+        rc = cs_check_output(arguments, "out", true, error);
+    if (rc == CS_OK)
         rc = cs_file_read(&request, cs_arg(arguments, "request"), PEM_MAX, error);
     if (rc == CS_OK)
         rc = open_authority(&home, &actor, arguments, error);
@@ -94,7 +97,7 @@ static int run_issue(const cs_arguments *arguments, cs_error *error)
         rc = cs_authority_issue(
             home, actor, cs_view_buf(&request), days, &issued, &certificate, error);
     if (rc == CS_OK)
-        rc = cs_file_write(cs_arg(arguments, "out"), cs_view_buf(&certificate), 0644, error);
+        rc = cs_write_output(cs_arg(arguments, "out"), cs_view_buf(&certificate), 0644, error);
     if (rc == CS_OK)
         rc = print_issued(&issued, cs_ops_between(before, cs_ops_of_thread()), arguments, error);
     cs_buf_free(&request);
@@ -182,7 +185,7 @@ static const cs_option init_options[] = {
 static const cs_option issue_options[] = {
     CS_DIR_OPTION,
     {"request", "FILE", true, "the request (PKCS#10, PEM)"},
-    {"out", "FILE", true, "where the certificate (PEM) goes"},
+    {"out", "FILE", true, "where the certificate (PEM) goes; - is standard output"},
     {"days", "N", false, "how long it is good for; 365"},
     CS_JSON_OPTION,
     CS_OPTIONS_END,

@@ -148,9 +148,16 @@ static void close_cloud(opened_cloud *cloud)
     cs_home_free(&cloud->home);
 }
 
-static int print_code(const char *text, const cs_arguments *arguments, cs_error *error)
+static const char *code_file(const cs_arguments *arguments)
 {
     const char *file = cs_arg(arguments, "code-file");
+
+    return file == NULL || cs_is_stdout(file) ? NULL : file;
+}
+
+static int print_code(const char *text, const cs_arguments *arguments, cs_error *error)
+{
+    const char *file = code_file(arguments);
 
     if (cs_arg_flag(arguments, "json"))
         return cs_print_json(json_pack("{s:b, s:s, s:s, s:s}", "ok", 1, "role",
@@ -165,7 +172,7 @@ static int print_code(const char *text, const cs_arguments *arguments, cs_error 
 static int give_code(
     const uint8_t code[CS_CODE_SIZE], const cs_arguments *arguments, cs_error *error)
 {
-    const char *file = cs_arg(arguments, "code-file");
+    const char *file = code_file(arguments);
     char text[CS_CODE_TEXT_SIZE];
     char line[CS_CODE_TEXT_SIZE + 1];
     int rc = CS_OK;
@@ -188,8 +195,10 @@ static int run_enrol(const cs_arguments *arguments, cs_error *error)
     uint8_t code[CS_CODE_SIZE];
     cs_role role;
     int64_t days;
-    int rc = cs_role_from_name(&role, cs_arg(arguments, "role"), error);
+    int rc = cs_check_output(arguments, "code-file", true, error);
 
+    if (rc == CS_OK)
+        rc = cs_role_from_name(&role, cs_arg(arguments, "role"), error);
     if (rc == CS_OK)
         rc = cs_arg_text(arguments, "id", CS_ID_MAX, error);
     if (rc == CS_OK)

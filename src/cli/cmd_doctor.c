@@ -46,7 +46,10 @@ static int run_csr(const cs_arguments *arguments, cs_error *error)
     const char *path = cs_arg(arguments, "out");
     cs_op_counts before = cs_ops_of_thread();
     cs_opened opened = {0};
-    int rc = cs_home_open(&opened.home, cs_arg(arguments, "dir"), CS_HOME_DOCTOR, error);
+    int rc = cs_check_output(arguments, "out", true, error);
+
+    if (rc == CS_OK)
+        rc = cs_home_open(&opened.home, cs_arg(arguments, "dir"), CS_HOME_DOCTOR, error);
 
     if (rc == CS_OK)
         rc = cs_actor_open(&opened.actor, opened.home, true, error);
@@ -56,7 +59,7 @@ static int run_csr(const cs_arguments *arguments, cs_error *error)
         rc = cs_print_json(json_pack("{s:b, s:s, s:o}", "ok", 1, "request", path, "token_ops",
                                cs_ops_json(cs_ops_between(before, cs_ops_of_thread()))),
             error);
-    else if (rc == CS_OK)
+    else if (rc == CS_OK && !cs_is_stdout(path))
         cs_say("wrote %s; an authority answers it with a certificate", path);
     cs_close_member(&opened);
     return rc;
@@ -106,7 +109,7 @@ static const cs_option init_options[] = {
 
 static const cs_option csr_options[] = {
     CS_DIR_OPTION,
-    {"out", "FILE", true, "where the request (PKCS#10, PEM) goes"},
+    {"out", "FILE", true, "where the request (PKCS#10, PEM) goes; - is standard output"},
     CS_JSON_OPTION,
     CS_OPTIONS_END,
 };

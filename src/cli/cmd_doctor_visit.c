@@ -85,6 +85,16 @@ static int on_diagnose(void *context, const cs_station_report *so_far, cs_buf *o
     return cs_file_read(out, from, CS_DIAGNOSIS_MAX, error);
 }
 
+static int check_outputs(const cs_arguments *arguments, cs_error *error)
+{
+    static const char *const names[] = {"record-out", "signal-out", "port-file"};
+    int rc = CS_OK;
+
+    for (size_t i = 0; rc == CS_OK && i < sizeof names / sizeof names[0]; i++)
+        rc = cs_check_output(arguments, names[i], false, error);
+    return rc;
+}
+
 /* Whatever can be known to be wrong is said before a patient is there. */
 static int check_diagnosis_source(const cs_arguments *arguments, cs_error *error)
 {
@@ -247,6 +257,8 @@ int cs_run_doctor_visit(const cs_arguments *arguments, cs_error *error)
 
     if (rc == CS_OK)
         rc = check_texts(arguments, error);
+    if (rc == CS_OK)
+        rc = check_outputs(arguments, error);
     if (rc == CS_OK)
         rc = set_record(&input, &record_id, arguments, error);
     if (rc == CS_OK)

@@ -121,6 +121,8 @@ int cs_run_patient_visit(const cs_arguments *arguments, cs_error *error)
     int rc = set_input(&input, host, sizeof host, arguments, error);
 
     if (rc == CS_OK)
+        rc = cs_check_output(arguments, "diagnosis-out", false, error);
+    if (rc == CS_OK)
         rc = cs_stop_fd_open(&input.stop_fd, error);
     if (rc == CS_OK)
         rc = cs_open_member(&opened, CS_HOME_PATIENT, arguments, error);

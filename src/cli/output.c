@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output.h"
 
+#include "service/files.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void cs_say(const char *format, ...)
 {
@@ -39,6 +42,35 @@ int cs_print_json(json_t *value, cs_error *error)
              : CS_FAIL(error, CS_E_STORAGE, "standard output cannot be written");
     json_decref(value);
     return rc;
+}
+
+bool cs_is_stdout(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+int cs_check_output(
+    const cs_arguments *arguments, const char *name, bool takes_stdout, cs_error *error)
+{
+    const char *path = cs_arg(arguments, name);
+
+    if (path == NULL || !cs_is_stdout(path))
+        return CS_OK;
+    if (!takes_stdout)
+        return CS_FAIL(error, CS_E_USAGE,
+            "--%s - is not possible here; name a file (./- if it is called that)", name);
+    if (cs_arg_flag(arguments, "json"))
+        return CS_FAIL(error, CS_E_USAGE, "give --%s - or --json, not both", name);
+    return CS_OK;
+}
+
+int cs_write_output(const char *path, cs_view bytes, mode_t mode, cs_error *error)
+{
+    if (!cs_is_stdout(path))
+        return cs_file_write(path, bytes, mode, error);
+    if (fwrite(bytes.p, 1, bytes.n, stdout) != bytes.n || fflush(stdout) != 0)
+        return CS_FAIL(error, CS_E_STORAGE, "standard output cannot be written");
+    return CS_OK;
 }
 
 const char *cs_printable(char *out, size_t size, const char *text)

@@ -6,9 +6,12 @@
  * output. What a person types or a peer sent is printed with its control characters taken out, so
  * that nobody can write to somebody's terminal with an identity. */
 
+#include "cli/options.h"
+
 #include <chartseal/token.h>
 
 #include <jansson.h>
+#include <sys/types.h>
 
 /* One line: printf and a line feed. */
 void cs_say(const char *format, ...) CS_PRINTF(1, 2);
@@ -18,6 +21,15 @@ void cs_warn(const char *format, ...) CS_PRINTF(1, 2);
 CS_MUST_CHECK int cs_print_json(json_t *value, cs_error *error);
 /* Copy text with every control character as '?'; cut at size - 1. Returns out. */
 const char *cs_printable(char *out, size_t size, const char *text);
+
+/* `-` as the name of an output is standard output, where a verb has nothing else to say there. */
+bool cs_is_stdout(const char *path);
+/* --NAME, which names a file to write, before anything is done. `-` only where the verb takes it,
+ * and not beside --json. CS_E_USAGE. */
+CS_MUST_CHECK int cs_check_output(
+    const cs_arguments *arguments, const char *name, bool takes_stdout, cs_error *error);
+/* The bytes to standard output for `-`, else to that file. */
+CS_MUST_CHECK int cs_write_output(const char *path, cs_view bytes, mode_t mode, cs_error *error);
 
 /* Token operations and hashes as JSON; NULL when there is no memory. */
 json_t *cs_ops_json(cs_op_counts ops);

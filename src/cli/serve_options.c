@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/serve_options.h"
 
+#include "cli/output.h"
 #include "service/signals.h"
 
 #include <stdio.h>
@@ -52,6 +53,8 @@ int cs_run_serve(
     int64_t queue = 0;
     int rc = cs_arg_number(&workers, arguments, "workers", 0, 1, WORKERS_MAX, error);
 
+    if (rc == CS_OK)
+        rc = cs_check_output(arguments, "port-file", false, error);
     if (rc == CS_OK)
         rc = cs_arg_number(&queue, arguments, "queue", 0, 1, QUEUE_MAX, error);
     if (rc == CS_OK)

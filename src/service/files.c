@@ -18,7 +18,7 @@
 struct cs_file_sink {
     int fd;
     char *path;
-    char *temporary; /* NULL: there is none */
+    char *temporary; /* NULL: there is none, bytes go to the place itself */
 };
 
 static int storage_failed(cs_error *error, const char *doing, const char *path, int why)
@@ -82,36 +82,76 @@ int cs_file_read(cs_buf *out, const char *path, size_t limit, cs_error *error)
 
 /* ---- writing */
 
+/* Where the bytes go: `path`, or what it leads to if it is a link, so that the link stays one.
+ * *direct: no file but a device or a pipe, which must not be replaced by a file. The caller frees
+ * *target. */
+static int find_target(char **target, bool *direct, const char *path, cs_error *error)
+{
+    struct stat info;
+    bool is_there = stat(path, &info) == 0;
+    int rc = CS_OK;
+
+    *target = NULL;
+    *direct = false;
+    if (!is_there && errno != ENOENT)
+        return storage_failed(error, "looking at", path, errno);
+    if (!is_there && lstat(path, &info) == 0)
+        return CS_FAIL(error, CS_E_USAGE,
+            "%s is a link to something that is not there; remove it or name another file", path);
+    if (is_there && !S_ISREG(info.st_mode) && !S_ISCHR(info.st_mode) && !S_ISFIFO(info.st_mode))
+        return CS_FAIL(error, CS_E_USAGE, "%s is %s; name a file", path,
+            S_ISDIR(info.st_mode) ? "a directory" : "neither a file nor a pipe");
+    *direct = is_there && !S_ISREG(info.st_mode);
+    *target = is_there && !*direct ? realpath(path, NULL) : strdup(path);
+    if (*target == NULL)
+        rc = storage_failed(error, "finding", path, errno);
+    return rc;
+}
+
+/* Not waiting for a reader, who may never come; but for one who is slow. */
+static int open_direct(cs_file_sink *sink, cs_error *error)
+{
+    sink->fd = open(sink->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (sink->fd < 0 && errno == ENXIO)
+        return CS_FAIL(
+            error, CS_E_STORAGE, "nobody reads from %s; start the reader first", sink->path);
+    if (sink->fd < 0 || fcntl(sink->fd, F_SETFL, 0) != 0)
+        return storage_failed(error, "opening", sink->path, errno);
+    return CS_OK;
+}
+
+static int open_temporary(cs_file_sink *sink, mode_t mode, cs_error *error)
+{
+    size_t size = strlen(sink->path) + sizeof TEMPORARY_SUFFIX;
+    char *name = malloc(size);
+
+    if (name == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no memory to write %s", sink->path);
+    (void)snprintf(name, size, "%s%s", sink->path, TEMPORARY_SUFFIX);
+    sink->fd = mkostemp(name, O_CLOEXEC);
+    if (sink->fd < 0) {
+        free(name);
+        return storage_failed(error, "making a file beside", sink->path, errno);
+    }
+    sink->temporary = name;
+    if (fchmod(sink->fd, mode) != 0)
+        return storage_failed(error, "setting the mode of", sink->path, errno);
+    return CS_OK;
+}
+
 int cs_file_sink_open(cs_file_sink **out, const char *path, mode_t mode, cs_error *error)
 {
     cs_file_sink *sink = calloc(1, sizeof *sink);
-    size_t size = strlen(path) + sizeof TEMPORARY_SUFFIX;
+    bool direct = false;
     int rc;
 
     *out = NULL;
     if (sink == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory to write %s", path);
     sink->fd = -1;
-    sink->path = strdup(path);
-    sink->temporary = malloc(size);
-    if (sink->path == NULL || sink->temporary == NULL) {
-        free(sink->temporary);
-        sink->temporary = NULL;
-        rc = CS_FAIL(error, CS_E_MEMORY, "no memory to write %s", path);
-        goto out;
-    }
-    (void)snprintf(sink->temporary, size, "%s%s", path, TEMPORARY_SUFFIX);
-    sink->fd = mkostemp(sink->temporary, O_CLOEXEC);
-    if (sink->fd < 0) {
-        rc = storage_failed(error, "making a file beside", path, errno);
-        free(sink->temporary);
-        sink->temporary = NULL;
-        goto out;
-    }
-    rc = CS_OK;
-    if (fchmod(sink->fd, mode) != 0)
-        rc = storage_failed(error, "setting the mode of", path, errno);
-out:
+    rc = find_target(&sink->path, &direct, path, error);
+    if (rc == CS_OK)
+        rc = direct ? open_direct(sink, error) : open_temporary(sink, mode, error);
     if (rc == CS_OK)
         *out = sink;
     else
@@ -161,14 +201,14 @@ int cs_file_sink_commit(cs_file_sink **sink, cs_error *error)
     int fd = s->fd;
     int rc = CS_OK;
 
-    if (fsync(fd) != 0)
+    if (s->temporary != NULL && fsync(fd) != 0)
         rc = storage_failed(error, "bringing to the disk", s->path, errno);
     s->fd = -1;
     if (close(fd) != 0 && rc == CS_OK) /* some file systems tell of a full disk only now */
         rc = storage_failed(error, "closing", s->path, errno);
-    if (rc == CS_OK && rename(s->temporary, s->path) != 0)
+    if (rc == CS_OK && s->temporary != NULL && rename(s->temporary, s->path) != 0)
         rc = storage_failed(error, "naming", s->path, errno);
-    if (rc == CS_OK) {
+    if (rc == CS_OK && s->temporary != NULL) {
         free(s->temporary);
         s->temporary = NULL;
         rc = sync_directory_of(s->path, error);

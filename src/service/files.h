@@ -6,7 +6,9 @@
  * Whole files: read with a limit, and written so that a reader, a crash or a full disk finds either
  * the old file or the new one and never a part. Writing goes to a temporary name in the same
  * directory ("name.XXXXXX"), is brought to the disk, renamed, and the directory is brought to the
- * disk too. Only kill -9 or loss of power can leave the temporary name behind.
+ * disk too. Only kill -9 or loss of power can leave the temporary name behind. A link stays one:
+ * what it leads to is replaced. A pipe or a character device is no file to be replaced: bytes go
+ * into it as they come, and a failure leaves there what has been written.
  */
 
 #include <chartseal/bytes.h>
@@ -17,7 +19,8 @@
  * then as it was), CS_E_USAGE for what is not a regular file, CS_E_STORAGE. */
 CS_MUST_CHECK int cs_file_read(cs_buf *out, const char *path, size_t limit, cs_error *error);
 
-/* Replaces the file. CS_E_DISK_FULL or CS_E_STORAGE: the old one is still there. */
+/* Replaces the file. CS_E_DISK_FULL or CS_E_STORAGE: the old one is still there. CS_E_USAGE for a
+ * directory, a block device, a socket, a link to nothing. */
 CS_MUST_CHECK int cs_file_write(const char *path, cs_view bytes, mode_t mode, cs_error *error);
 
 /* The directory and those above it, each made with mode 0700 if it is missing. */

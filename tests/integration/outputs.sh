@@ -31,3 +31,52 @@ cs audit export --dir "$work/cloud" --out "$work/told" --json |
     jq -e --arg file "$work/told" '.ok and .file == $file and .entries == 3 and .unreadable == 0' \
         >/dev/null || fail "the export is not told"
 [ "$( (cs audit export --dir "$work/cloud" --json || true) | jq -r .error.code)" = usage ] || fail "two values"
+say "links, pipes and devices stay what they are"
+request=$work/hospital.csr
+make_token doctor
+cs doctor init --dir "$work/doctor" --id D-1 --name 'Dr. One' --token "$(uri doctor)" \
+    --pin-file "$work/pin" --cloud-file "$work/cloud/cloud.cbor" \
+    --authority "$work/board/certificate.pem" >/dev/null
+mkdir "$work/elsewhere"
+ln -s elsewhere/request "$work/link"
+touch "$work/elsewhere/request"
+cs doctor csr --dir "$work/doctor" --out "$work/link" >/dev/null
+[ -L "$work/link" ] || fail "the link is gone"
+cmp "$work/link" "$work/doctor/request.pem"
+ln -s nowhere "$work/dangling"
+refused 2 "link to something" doctor csr --dir "$work/doctor" --out "$work/dangling"
+refused 2 "is a directory" doctor csr --dir "$work/doctor" --out "$work/elsewhere"
+mkfifo "$work/pipe"
+refused 9 "nobody reads" doctor csr --dir "$work/doctor" --out "$work/pipe"
+cat "$work/pipe" >"$work/read" &
+reader=$!
+exec 7<>"$work/pipe" # so that the reader is there, whatever it takes to start
+cs doctor csr --dir "$work/doctor" --out "$work/pipe" >/dev/null 7>&-
+exec 7>&-
+wait "$reader"
+cmp "$work/read" "$work/doctor/request.pem"
+[ -p "$work/pipe" ] || fail "the pipe is gone"
+if mknod "$work/full" c 1 7 2>/dev/null && { : >"$work/full"; } 2>/dev/null; then
+    refused 9 "space" doctor csr --dir "$work/doctor" --out "$work/full"
+    refused 9 "space" cloud enrol --dir "$work/cloud" --role patient --id P-2 \
+        --code-file "$work/full"
+    [ -c "$work/full" ] || fail "the device is gone"
+fi
+
+say "- is standard output, or refused"
+cs doctor csr --dir "$work/doctor" --out - >"$request"
+cmp "$request" "$work/doctor/request.pem"
+cs authority issue --dir "$work/board" --request "$request" --out - >"$work/certificate"
+openssl x509 -in "$work/certificate" -noout -subject | grep -q 'Dr. One' || fail "no certificate"
+cs audit export --dir "$work/cloud" --out - | jq -e '.entry | length > 0' >/dev/null ||
+    fail "no export"
+cs cloud enrol --dir "$work/cloud" --role patient --id P-3 --code-file - | grep -qE '^[0-9a-f-]{39}$' ||
+    fail "no code"
+[ "$( (cs doctor csr --dir "$work/doctor" --out - --json || true) | jq -r .error.code)" = usage ] ||
+    fail "a request and JSON in one output"
+refused 2 "name a file" doctor visit --dir "$work/doctor" --department d --listen 127.0.0.1:0 \
+    --diagnosis "$data/diagnosis.txt" --record-out -
+refused 2 "name a file" patient visit --dir "$work/none" --station 127.0.0.1:1 --doctor D-1 \
+    --diagnosis-out -
+refused 2 "name a file" cloud serve --dir "$work/cloud" --port-file -
+[ ! -e - ] || fail "a file called -"

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -137,6 +138,73 @@ static void test_sink(void **state)
     assert_content("part and whole");
     assert_int_equal(names(false), 1);
     cs_file_sink_abandon(&sink);
+}
+
+/* What a path leads to, by a link beside it. */
+static void test_links(void **state)
+{
+    char link_path[96];
+    char inner[96];
+    struct stat info;
+
+    (void)state;
+    (void)names(true);
+    (void)snprintf(inner, sizeof inner, "%s/inner", directory);
+    (void)snprintf(link_path, sizeof link_path, "%s/inner/link", directory);
+    assert_int_equal(mkdir(inner, 0700), 0);
+    assert_ok(cs_file_write(path, cs_view_str("old"), 0600, error));
+    assert_int_equal(symlink("../file", link_path), 0);
+    assert_ok(cs_file_write(link_path, cs_view_str("through the link"), 0600, error));
+    assert_int_equal(lstat(link_path, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_content("through the link");
+    assert_int_equal(unlink(path), 0);
+    assert_fails(CS_E_USAGE, cs_file_write(link_path, cs_view_str("x"), 0600, error));
+    assert_int_equal(lstat(link_path, &info), 0);
+    assert_int_equal(unlink(link_path), 0);
+    assert_fails(CS_E_USAGE, cs_file_write(inner, cs_view_str("x"), 0600, error));
+    assert_int_equal(rmdir(inner), 0);
+    assert_int_equal(names(false), 0);
+}
+
+/* A pipe is written into and stays a pipe; one that nobody reads does not hold us. */
+static void test_pipe(void **state)
+{
+    struct stat info;
+    char got[16] = "";
+    int reader;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_fails(CS_E_STORAGE, cs_file_write(path, cs_view_str("x"), 0600, error));
+    reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    assert_ok(cs_file_write(path, cs_view_str("into it"), 0600, error));
+    assert_int_equal(read(reader, got, sizeof got), 7);
+    assert_string_equal(got, "into it");
+    (void)close(reader);
+    assert_int_equal(lstat(path, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    assert_int_equal(names(true), 1);
+}
+
+/* A node of our own, like /dev/full. Making and opening one is not allowed everywhere. */
+static void test_device(void **state)
+{
+    struct stat info;
+    int fd;
+
+    (void)state;
+    if (mknod(path, S_IFCHR | 0600, makedev(1, 7)) != 0)
+        skip();
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)close(fd);
+        assert_fails(CS_E_DISK_FULL, cs_file_write(path, cs_view_str("x"), 0600, error));
+        assert_int_equal(lstat(path, &info), 0);
+        assert_true(S_ISCHR(info.st_mode));
+    }
+    assert_int_equal(names(true), 1);
 }
 
 static void write_for_ever(void)
@@ -281,6 +349,9 @@ int main(void)
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_sink),
         cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_pipe),
+        cmocka_unit_test(test_device),
         cmocka_unit_test(test_directories),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_progress_on_terminal),
