@@ -81,6 +81,8 @@ CS_MUST_CHECK int demo_wait_port(
     demo *me, demo_child *child, const char *path, uint16_t *port, cs_error *error);
 /* End it if it runs: first kindly. */
 void demo_stop(demo_child *child);
+/* The same for a service, which says at its end what it did. */
+CS_MUST_CHECK int demo_end_service(demo *me, demo_child *child, json_t **answer, cs_error *error);
 
 /* -- demo_places.c: directories and tokens
  * --------------------------------------------------------- */

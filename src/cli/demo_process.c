@@ -211,6 +211,15 @@ static int outcome(const demo *me, const demo_child *child, cs_error *error)
     return raise_failure(me, child, error);
 }
 
+int demo_end_service(demo *me, demo_child *child, json_t **answer, cs_error *error)
+{
+    int rc;
+
+    demo_stop(child);
+    rc = outcome(me, child, error);
+    return rc == CS_OK ? demo_answer(me, child, answer, error) : rc;
+}
+
 /* -- waiting -------------------------------------------------------------------------------------
  */
 

@@ -22,7 +22,8 @@ static int serve_hospital(demo *me, cs_error *error)
 {
     char dir[CS_PATH_MAX];
     char port_file[CS_PATH_MAX];
-    const char *const argv[] = {"hospital", "serve", "--dir", dir, "--port-file", port_file, NULL};
+    const char *const argv[] = {"hospital", "serve", "--dir", dir, "--port-file", port_file,
+        "--json", me->wire_log == NULL ? NULL : "--wire-log", me->wire_log, NULL};
     uint16_t port = 0;
     int rc;
 
@@ -49,20 +50,21 @@ static const char *media_type_of(const char *path)
     return "application/octet-stream";
 }
 
-/* The cloud has the publication: else the search would find nothing. Import publishes at once when
- * it can; otherwise the hospital's service does. */
-static int wait_published(demo *me, cs_error *error)
+/* The service on that port is through with `wanted` publications. Import publishes at once when it
+ * can; otherwise, and after a filing, the hospital's service does. */
+static int wait_published(demo *me, uint16_t port, uint64_t wanted, cs_error *error)
 {
     int64_t deadline = cs_deadline_in(DEMO_STEP_MS);
 
     for (;;) {
         cs_op_counts ops;
-        int rc = demo_service_ops(&ops, me->cloud_port, "publish", error);
+        int rc = demo_service_ops(&ops, port, "publish", error);
 
-        if (rc != CS_OK || ops.agree > 0)
+        if (rc != CS_OK || ops.sign >= wanted)
             return rc;
         if (cs_monotonic_ms() > deadline)
-            return CS_FAIL(error, CS_E_TIMEOUT, "hospital import: the publication does not arrive");
+            return CS_FAIL(
+                error, CS_E_TIMEOUT, "the hospital's publication does not arrive at the cloud");
         rc = cs_wait_for_stop(me->stop_fd, LOOK_MS, error);
         if (rc == CS_OK)
             return CS_FAIL(error, CS_E_CANCELLED, "stopped; nothing is left running");
@@ -84,7 +86,7 @@ static int import_record(demo *me, cs_error *error)
     demo_path(me, CS_HOME_HOSPITAL, "", dir);
     rc = demo_run(me, "hospital import", argv, DEMO_CONTENT_MS, &answer, error);
     if (rc == CS_OK)
-        rc = wait_published(me, error);
+        rc = wait_published(me, me->cloud_port, 1, error);
     if (rc == CS_OK) {
         demo_count_wire(me, answer);
         demo_tell(me, "hospital, cloud",
@@ -101,6 +103,7 @@ static int import_record(demo *me, cs_error *error)
 /* What the services have done so far. */
 typedef struct totals {
     cs_op_counts search, session, record, file;
+    cs_op_counts publishing, published; /* by the hospital, at the cloud */
 } totals;
 
 static int read_totals(const demo *me, totals *out, cs_error *error)
@@ -113,6 +116,10 @@ static int read_totals(const demo *me, totals *out, cs_error *error)
         rc = demo_service_ops(&out->record, me->hospital_port, "record", error);
     if (rc == CS_OK)
         rc = demo_service_ops(&out->file, me->hospital_port, "file", error);
+    if (rc == CS_OK)
+        rc = demo_service_ops(&out->publishing, me->hospital_port, "publish", error);
+    if (rc == CS_OK)
+        rc = demo_service_ops(&out->published, me->cloud_port, "publish", error);
     return rc;
 }
 
@@ -147,8 +154,10 @@ static int count_visit(demo *me, const totals *before, const json_t *patient, co
         cs_ops_json(sum(session, record)), "cloud", cs_ops_json(search));
     me->filing = json_pack("{s:O, s:o}", "doctor", json_object_get(doctor, "filing_ops"),
         "hospital", cs_ops_json(file));
-    *services = json_pack("{s:o, s:o, s:o, s:o}", "search", cs_ops_json(search), "session",
-        cs_ops_json(session), "record", cs_ops_json(record), "file", cs_ops_json(file));
+    *services = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "search", cs_ops_json(search),
+        "session", cs_ops_json(session), "record", cs_ops_json(record), "file", cs_ops_json(file),
+        "publishing", cs_ops_json(cs_ops_between(before->publishing, after.publishing)),
+        "published", cs_ops_json(cs_ops_between(before->published, after.published)));
     if (me->visit == NULL || me->filing == NULL || *services == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
     return CS_OK;
@@ -159,30 +168,34 @@ static int count_visit(demo *me, const totals *before, const json_t *patient, co
 typedef struct visit_step {
     const char *parties, *what, *proved;
     const char *patient, *doctor, *service, *procedure;
+    const char *cloud; /* a procedure of the cloud, beside that of `service` */
 } visit_step;
 
 static const visit_step visit_steps[] = {
     {"doctor, patient", "consultation (M1, M2): both agree on SEK1",
         "Cert_D, both credentials, both signatures, the same key", "consultation", "consultation",
-        NULL, NULL},
+        NULL, NULL, NULL},
     {"patient, doctor", "the consent and the signal, under SEK1 (M3)",
-        "the consent is the patient's, for this doctor and department", "consent", NULL, NULL,
+        "the consent is the patient's, for this doctor and department", "consent", NULL, NULL, NULL,
         NULL},
     {"doctor, cloud", "where are records of this patient? (S1, S2)",
-        "the doctor, the consent; the answer is the cloud's, to this request", NULL, "search",
-        "cloud", "search"},
+        "the doctor, the consent; the answer is the cloud's, to this request", NULL, "search", NULL,
+        NULL, "search"},
     {"doctor, hospital", "both agree on SEK2 (S3, S4)",
         "the doctor, the consent, the cloud's referral, the hospital, the same key", NULL,
-        "session", "hospital", "session"},
+        "session", "hospital", "session", NULL},
     {"hospital, doctor", "the record, under SEK2 (S5, S6)",
         "the record is the hospital's (SigEMR), whole and unaltered", NULL, NULL, "hospital",
-        "record"},
+        "record", NULL},
     {"doctor, patient", "the diagnosis, under SEK1 (M4)",
-        "the diagnosis is this doctor's, for this patient (SigDINF)", NULL, "diagnosis", NULL,
+        "the diagnosis is this doctor's, for this patient (SigDINF)", NULL, "diagnosis", NULL, NULL,
         NULL},
     {"doctor, hospital", "the diagnosis is filed, under SEK2 (F1, F2)",
         "the diagnosis is this doctor's, for this patient (SigDINF)", NULL, NULL, "hospital",
-        "file"},
+        "file", NULL},
+    {"hospital, cloud", "publishes that it has the diagnosis (P1, P2)",
+        "the publication is by a registered hospital", NULL, NULL, "hospital", "publishing",
+        "published"},
 };
 
 static json_t *step_ops(const json_t *report, const char *name)
@@ -203,6 +216,8 @@ static void tell_visit(
         demo_tell_ops(me, "doctor", step_ops(doctor, step->doctor));
         if (step->service != NULL)
             demo_tell_ops(me, step->service, json_object_get(services, step->procedure));
+        if (step->cloud != NULL)
+            demo_tell_ops(me, "cloud", json_object_get(services, step->cloud));
     }
     if (!me->quiet)
         cs_say("    The visit without the filing:");
@@ -305,6 +320,7 @@ int demo_visit(demo *me, cs_error *error)
     char diagnosis[CS_PATH_MAX];
     json_t *doctor = NULL;
     json_t *patient = NULL;
+    json_t *hospital = NULL;
     json_t *services = NULL;
     totals before;
     int rc = serve_hospital(me, error);
@@ -317,14 +333,22 @@ int demo_visit(demo *me, cs_error *error)
         rc = read_totals(me, &before, error);
     if (rc == CS_OK)
         rc = run_visit(me, diagnosis, &doctor, &patient, error);
+    if (rc == CS_OK) /* a moment after the visit */
+        rc = wait_published(me, me->cloud_port, before.published.sign + 1, error);
+    if (rc == CS_OK)
+        rc = wait_published(me, me->hospital_port, before.publishing.sign + 1, error);
     if (rc == CS_OK)
         rc = count_visit(me, &before, patient, doctor, &services, error);
+    if (rc == CS_OK) /* it has nothing left to do, and says what it has sent */
+        rc = demo_end_service(me, &me->hospital, &hospital, error);
     if (rc == CS_OK) {
         demo_count_wire(me, doctor);
         demo_count_wire(me, patient);
+        demo_count_wire(me, hospital);
         tell_visit(me, patient, doctor, services);
     }
     json_decref(services);
+    json_decref(hospital);
     json_decref(doctor);
     json_decref(patient);
     return rc;

@@ -43,10 +43,19 @@ static int read_address(const cs_home *home, const cs_arguments *arguments, char
         given != NULL ? arguments : &configured, "listen", host, HOST_MAX, port, error);
 }
 
+static int print_served(cs_home_kind kind, cs_wire_counts wire, cs_error *error)
+{
+    return cs_print_json(
+        json_pack("{s:b, s:s, s:{s:I, s:I}}", "ok", 1, "role", cs_home_kind_name(kind), "wire",
+            "messages", (json_int_t)wire.messages, "bytes", (json_int_t)wire.bytes),
+        error);
+}
+
 int cs_run_serve(
     const cs_arguments *arguments, cs_home_kind kind, cs_serve_fn *serve, cs_error *error)
 {
     cs_server_options options = {.port_file = cs_arg(arguments, "port-file"), .stop_fd = -1};
+    cs_wire_log *log = NULL;
     cs_home *home = NULL;
     char host[HOST_MAX];
     int64_t workers = 0;
@@ -62,15 +71,21 @@ int cs_run_serve(
     if (rc == CS_OK)
         rc = read_address(home, arguments, host, &options.port, error);
     if (rc == CS_OK)
+        rc = cs_wire_log_open(&log, cs_arg(arguments, "wire-log"), error);
+    if (rc == CS_OK)
         rc = cs_stop_fd_open(&options.stop_fd, error);
     if (rc == CS_OK) {
+        options.wire_log = log;
         options.address = host;
         options.workers = (unsigned)workers;
         options.queue = (unsigned)queue;
         rc = serve(home, &options, error);
     }
+    if (rc == CS_OK && cs_arg_flag(arguments, "json"))
+        rc = print_served(kind, cs_wire_log_counts(log), error);
     if (options.stop_fd >= 0)
         (void)close(options.stop_fd);
+    cs_wire_log_close(&log);
     cs_home_free(&home);
     return rc;
 }

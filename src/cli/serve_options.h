@@ -11,8 +11,11 @@
     {"listen", "ADDR:PORT", false, "where to answer; else as config.json says; port 0: any"},      \
         {"workers", "N", false, "requests decided at once; 4"},                                    \
         {"queue", "N", false, "requests that may wait, further ones are told 503; 64"},            \
+        {"port-file", "FILE", false, "gets the port as soon as the service answers"},              \
+        {"wire-log", "FILE", false,                                                                \
+            "append every message of exchanges that it begins, a line of JSON each"},              \
     {                                                                                              \
-        "port-file", "FILE", false, "gets the port as soon as the service answers"                 \
+        "json", NULL, false, "one JSON object on standard output, when it has stopped"             \
     }
 
 #define CS_LISTEN_OPTION                                                                           \
@@ -27,7 +30,8 @@ CS_MUST_CHECK int cs_listen_config(
 
 typedef int cs_serve_fn(cs_home *home, const cs_server_options *options, cs_error *error);
 
-/* The whole of a `serve` verb: home, options, signals, and then `serve` until told to stop. */
+/* The whole of a `serve` verb: home, options, signals, and then `serve` until told to stop; with
+ * --json the counts of the wire log at the end. */
 CS_MUST_CHECK int cs_run_serve(
     const cs_arguments *arguments, cs_home_kind kind, cs_serve_fn *serve, cs_error *error);
 

@@ -67,6 +67,8 @@ int cs_hpc_serve(cs_home *home, const cs_server_options *options, cs_error *erro
     int rc = cs_hpc_open(&hospital, home, error);
 
     if (rc == CS_OK)
+        hospital->server->wire_log = options->wire_log;
+    if (rc == CS_OK)
         rc = cs_metrics_declare(hospital->server->metrics, CS_METRIC_GAUGE, "chartseal_sessions",
             "Sessions open with doctors.", error);
     if (rc == CS_OK)

@@ -161,6 +161,9 @@ static int fetch_lists(cs_publisher *publisher, cs_worker *worker, cs_error *err
     cs_http_reply reply = {0};
     int rc = cs_http_get(publisher->client, &reply, "/v1/revocations", error);
 
+    if (rc == CS_OK)
+        rc = log_message(publisher, false, reply.status == 200 ? "revocations" : "refusal",
+            cs_view_buf(&reply.body), error);
     if (rc == CS_OK && reply.status != 200)
         rc = cs_refusal_raise(cs_view_buf(&reply.body), "the cloud", error);
     if (rc == CS_OK)

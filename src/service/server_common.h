@@ -39,7 +39,7 @@ typedef struct cs_server {
     cs_trust_watch *trust; /* whose certificates are believed now; actor->trust is of the start */
     atomic_uint lists;     /* revocation lists taken in since the start: workers load a newer one */
     void *role;            /* the service's own */
-    cs_wire_log *wire_log; /* of what this process sends by itself; not owned, NULL: none */
+    cs_wire_log *wire_log; /* of the exchanges that this process begins; not owned, NULL: none */
 } cs_server;
 
 CS_MUST_CHECK int cs_server_open(cs_server **out, cs_home *home, cs_error *error);
@@ -109,6 +109,7 @@ typedef struct cs_server_options {
     unsigned workers; /* 0: default, also below */
     unsigned queue;
     const char *port_file; /* NULL: none; gets the port when the service answers */
+    cs_wire_log *wire_log; /* NULL: none; of the exchanges that the service begins */
     int stop_fd;           /* cs_stop_fd_open, called before the first thread was made */
 } cs_server_options;
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define NAME_MAX_BYTES 64
-/* Three names, their keys and the number of bytes. */
+/* Three names and their keys. */
 #define HEAD_MAX_BYTES 320
 #define LINE_END "\"}\n"
 
@@ -110,8 +110,7 @@ int cs_wire_log_add(cs_wire_log *log, const char *from, const char *to, const ch
     if (line == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a line of %zu bytes", size);
     n = (size_t)snprintf(line, HEAD_MAX_BYTES,
-        "{\"from\":\"%s\",\"to\":\"%s\",\"type\":\"%s\",\"bytes\":%zu,\"hex\":\"", from, to, type,
-        bytes.n);
+        "{\"from\":\"%s\",\"to\":\"%s\",\"type\":\"%s\",\"hex\":\"", from, to, type);
     cs_hex(bytes, line + n);
     n += 2 * bytes.n;
     memcpy(line + n, LINE_END, sizeof LINE_END);

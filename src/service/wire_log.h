@@ -4,11 +4,12 @@
 
 /*
  * What goes over the wire, for measurement and for reading along: one line of JSON per message,
- *     {"from":"doctor","to":"pc","type":"S1","bytes":1234,"hex":"a1…"}
- * Several processes may log to the same file: it is opened for appending, and each line is one
- * write(). Messages on the wire are sealed, so that the file holds what an eavesdropper would have;
- * even so it is made with mode 0600. Without a file (path NULL) the log only counts. Thread-safe;
- * a log that is NULL is one that does nothing.
+ *     {"from":"doctor","to":"pc","type":"S1","hex":"a1…"}
+ * An exchange is logged by the side that begins it, what it sends and what it is answered, so that
+ * a file which all parties share has each message once. Several processes may log to the same file:
+ * it is opened for appending, and each line is one write(). Messages on the wire are sealed, so
+ * that the file holds what an eavesdropper would have; even so it is made with mode 0600. Without a
+ * file (path NULL) the log only counts. Thread-safe; a log that is NULL is one that does nothing.
  */
 
 #include <chartseal/bytes.h>

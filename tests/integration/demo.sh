@@ -57,6 +57,12 @@ equal "keys that were not made in their token" "doctor-scalar hospital-scalar pa
 
 # The wire: everything is there that the summary counts, and nothing readable in it.
 equal "messages in the log" "$(wc -l <"$wire")" "$(field .wire.messages)"
+equal "bytes in the log" "$(jq -s 'map(.hex | length / 2) | add' "$wire")" "$(field .wire.bytes)"
+equal "what a line of the log has" "from hex to type" \
+    "$(jq -rs 'map(keys_unsorted[]) | unique | join(" ")' "$wire")"
+# Once for the record that was imported, and once for the diagnosis that was filed.
+equal "publications in the log" "2 2" \
+    "$(jq -rs '[map(select(.type == ("P1", "P2"))) | group_by(.type)[] | length] | join(" ")' "$wire")"
 for type in R1 R2 M0 M1 M2 M3 M4 S1 S2 S3 S4 S5 S6 F1 F2 P1 P2; do
     equal "$type is in the log" true "$(jq -s "any(.type == \"$type\")" "$wire")"
 done

@@ -55,20 +55,21 @@ static int check_line(const char *line, size_t n)
     json_error_t why;
     json_t *object = json_loadb(line, n, 0, &why);
     const char *from, *to, *type, *hex;
-    json_int_t size;
+    size_t size;
     int process;
 
     if (object == NULL)
         fail_msg("%s: %.80s", why.text, line);
-    assert_int_equal(json_unpack(object, "{s:s,s:s,s:s,s:I,s:s}", "from", &from, "to", &to, "type",
-                         &type, "bytes", &size, "hex", &hex),
-        0);
+    assert_int_equal(json_unpack(object, "{s:s,s:s,s:s,s:s!}", "from", &from, "to", &to, "type",
+                         &type, "hex", &hex),
+        0); /* and no other key */
     assert_string_equal(from, "doctor");
     assert_string_equal(to, "pc");
     assert_string_equal(type, "S1");
+    size = strlen(hex) / 2;
     assert_int_equal(strlen(hex), 2 * size);
     process = size == 0 ? 0 : hex[1] - '0';
-    for (json_int_t i = 0; i < size; i++)
+    for (size_t i = 0; i < size; i++)
         assert_int_equal(hex[2 * i + 1] - '0', process);
     json_decref(object);
     return process;
