@@ -103,10 +103,10 @@ static int add_key(findings *found, const cs_key_info *info, const char *name, c
         [CS_USE_PRF] = "prf"};
     const char *use =
         info->use >= CS_USE_SIGN && info->use <= CS_USE_PRF ? uses[info->use] : "other";
-    json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "name", name, "uri",
-        info->uri, "use", use, "custody", custody, "sensitive", info->sensitive, "extractable",
-        info->extractable, "local", info->local, "always_sensitive", info->always_sensitive,
-        "never_extractable", info->never_extractable);
+    json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "name", name,
+        "uri", info->uri, "use", use, "custody", custody, "delivery", cs_key_delivery(info),
+        "sensitive", info->sensitive, "extractable", info->extractable, "local", info->local,
+        "always_sensitive", info->always_sensitive, "never_extractable", info->never_extractable);
 
     if (json_array_append_new(found->keys, entry) != 0)
         return CS_FAIL(
@@ -127,6 +127,7 @@ static int examine_key(void *context, const cs_key_info *info)
         cs_key_info sealed = *info;
 
         sealed.use = CS_USE_SCALAR;
+        sealed.custody = CS_CUSTODY_SEALED;
         sealed.local = false;
         rc = add_key(found, &sealed, found->sealed_label, "sealed");
     }
@@ -150,7 +151,7 @@ static void print_keys(const findings *found)
             json_string_value(json_object_get(key, "custody")),
             sensitive ? "sensitive" : "NOT SENSITIVE",
             extractable ? "EXTRACTABLE" : "not extractable",
-            json_is_true(json_object_get(key, "local")) ? "made in the token" : "brought in");
+            json_string_value(json_object_get(key, "delivery")));
     }
 }
 

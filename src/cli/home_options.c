@@ -184,19 +184,22 @@ int cs_print_registered(
 {
     const cs_credential *credential = &opened->actor->credential;
     cs_wire_counts counts = cs_wire_log_counts(opened->log);
-    bool sealed = cs_key_describe(opened->actor->scalar)->custody == CS_CUSTODY_SEALED;
+    const cs_key_info *scalar = cs_key_describe(opened->actor->scalar);
+    bool sealed = scalar->custody == CS_CUSTODY_SEALED;
 
     if (cs_arg_flag(arguments, "json"))
         return cs_print_json(
-            json_pack("{s:b, s:s, s:s, s:I, s:I, s:s, s:o, s:{s:I, s:I}}", "ok", 1, "role",
+            json_pack("{s:b, s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:{s:I, s:I}}", "ok", 1, "role",
                 cs_home_kind_name(opened->home->kind), "id", credential->id, "serial",
                 (json_int_t)credential->serial, "not_after", (json_int_t)credential->not_after,
-                "scalar", sealed ? "sealed" : "token", "token_ops", cs_ops_json(ops), "wire",
-                "messages", (json_int_t)counts.messages, "bytes", (json_int_t)counts.bytes),
+                "scalar", sealed ? "sealed" : "token", "delivery", cs_key_delivery(scalar),
+                "token_ops", cs_ops_json(ops), "wire", "messages", (json_int_t)counts.messages,
+                "bytes", (json_int_t)counts.bytes),
             error);
     cs_say("registered %s as %s, credential %llu", credential->id,
         cs_home_kind_name(opened->home->kind), (unsigned long long)credential->serial);
-    cs_say("S_X is %s", sealed ? "sealed to a key of the token" : "in the token");
+    cs_say("S_X is %s (%s)", sealed ? "sealed to a key of the token" : "in the token",
+        cs_key_delivery(scalar));
     return CS_OK;
 }
 

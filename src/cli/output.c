@@ -2,6 +2,7 @@
 #include "cli/output.h"
 
 #include "service/files.h"
+#include <chartseal/group.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -107,6 +108,18 @@ json_t *cs_hex_json(cs_view bytes)
     value = json_string(text);
     free(text);
     return value;
+}
+
+/* The two groups tell by the size of their points; nothing else that is in a token is an S_X. */
+const char *cs_key_delivery(const cs_key_info *info)
+{
+    if (info->custody == CS_CUSTODY_SEALED)
+        return "sealed";
+    if (info->local)
+        return "generated";
+    if (info->use != CS_USE_SCALAR || info->public_key_size == 0)
+        return "imported";
+    return info->public_key_size == CS_POINT_MAX ? "wrapped" : "lifted";
 }
 
 int cs_report(int rc, const cs_error *error, bool json)

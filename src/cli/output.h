@@ -35,6 +35,11 @@ CS_MUST_CHECK int cs_write_output(const char *path, cs_view bytes, mode_t mode, 
 json_t *cs_ops_json(cs_op_counts ops);
 json_t *cs_hex_json(cs_view bytes);
 
+/* How a key came to where it is held: "generated" in its token, or brought into it: S_X "wrapped"
+ * (P-256, unwrapped inside) or "lifted" (X25519, through the party's memory once), a key of
+ * somebody else's "imported"; "sealed" for an S_X that stays outside, sealed to a key inside. */
+const char *cs_key_delivery(const cs_key_info *info);
+
 /* The error on standard error, or as an object on standard output; one without a message was in the
  * answer already. Returns the exit status. */
 int cs_report(int rc, const cs_error *error, bool json);

@@ -52,6 +52,10 @@ equal "keys of every party" \
 equal "keys that are exposed" 0 \
     "$(field '[.keys[] | select(.sensitive != true or .extractable != false)] | length')"
 equal "keys that are not in a token" 0 "$(field '[.keys[] | select(.custody != "token")] | length')"
+equal "how keys came to their tokens" "generated 12, lifted 3" \
+    "$(field '[.keys | group_by(.delivery)[] | "\(.[0].delivery) \(length)"] | join(", ")')"
+equal "the lifted ones" "S_X of doctor hospital patient" \
+    "S_X of $(field '[.keys[] | select(.delivery == "lifted") | .party] | sort | join(" ")')"
 equal "keys that were not made in their token" "doctor-scalar hospital-scalar patient-scalar" \
     "$(field '[.keys[] | select(.local | not) | .name] | sort | join(" ")')"
 
