@@ -24,7 +24,7 @@ packages_of() {
     case $1 in
     build) echo build-essential cmake ninja-build pkg-config libssl-dev libsodium-dev \
         libp11-kit-dev libcbor-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev \
-        libjansson-dev ;;
+        libjansson-dev libfec-dev ;;
     run) echo softhsm2 p11-kit p11-kit-modules opensc ;;
     test) echo libcmocka-dev jq sqlite3 openssl curl ;;
     lint) echo clang clang-format clang-tidy cppcheck shellcheck groff-base ;;

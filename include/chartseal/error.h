@@ -33,7 +33,7 @@ typedef enum cs_category {
     CS_CATEGORY_INPUT = 3,     /* bytes that do not decode, or are over a limit */
     CS_CATEGORY_REFUSED = 4,   /* well-formed, but a check of the protocol says no */
     CS_CATEGORY_NOT_FOUND = 5, /* no such record, department, session, file */
-    CS_CATEGORY_PIN = 6,       /* the PIN is wrong, missing or locked */
+    CS_CATEGORY_PIN = 6,       /* the PIN or biometric password is wrong, missing or locked */
     CS_CATEGORY_TOKEN = 7,     /* the token is absent, fails, or cannot do this */
     CS_CATEGORY_NETWORK = 8,   /* the other side cannot be reached or does not speak to us */
     CS_CATEGORY_STORAGE = 9,   /* the disk or the database */
@@ -79,6 +79,7 @@ typedef enum cs_code {
     CS_E_PIN_FINAL_TRY, /* one try is left: refused, so that it is not burnt */
     CS_E_PIN_LOCKED,
     CS_E_PIN_MISSING,
+    CS_E_BIOMETRIC, /* a reading or passphrase that is not the one enrolled */
 
     CS_E_TOKEN = 700,
     CS_E_TOKEN_ABSENT,

@@ -42,6 +42,7 @@ static const struct {
     {CS_E_PIN_FINAL_TRY, "pin-final-try"},
     {CS_E_PIN_LOCKED, "pin-locked"},
     {CS_E_PIN_MISSING, "pin-missing"},
+    {CS_E_BIOMETRIC, "biometric"},
     {CS_E_TOKEN, "token"},
     {CS_E_TOKEN_ABSENT, "token-absent"},
     {CS_E_TOKEN_UNSUITABLE, "token-unsuitable"},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "protocol/envelope.h"
 
+#include <chartseal/biometric.h>
 #include <chartseal/registration.h>
 
 #include <stdlib.h>
@@ -253,12 +254,10 @@ int cs_biometric_binding(uint8_t b[CS_HASH_SIZE], cs_view passphrase, cs_view sa
 
     if (h_bp == NULL)
         rc = CS_FAIL(error, CS_E_MEMORY, "no guarded memory for H(BP)");
-    if (rc == CS_OK && (passphrase.n == 0 || salt.n != CS_HASH_SIZE))
-        rc = CS_FAIL(error, CS_E_USAGE, "H(BP) wants a passphrase and a salt of 32 bytes");
     if (rc == CS_OK)
-        rc = cs_scrypt(h_bp, passphrase, salt, error);
+        rc = cs_biometric_hash(h_bp, passphrase, salt, error);
     if (rc == CS_OK)
-        rc = cs_hmac(b, salt, (cs_view){h_bp, CS_HASH_SIZE}, error);
+        rc = cs_biometric_bind(b, h_bp, salt, error);
     cs_secret_free(&h_bp);
     return rc;
 }
