@@ -111,7 +111,8 @@ declare -A may_include=(
 # The room of a public header.
 declare -A room_of_header=(
     [error]=base [bytes]=base [secret]=base
-    [crypto]=crypto [group]=crypto [hpke]=crypto [stream]=crypto [certificate]=crypto [biometric]=crypto
+    [crypto]=crypto [group]=crypto [hpke]=crypto [duplicate]=crypto [stream]=crypto
+    [certificate]=crypto [biometric]=crypto
     [token]=token [wire]=wire
     [party]=protocol [registration]=protocol [session]=protocol [consultation]=protocol
     [search]=protocol [at_rest]=protocol

@@ -53,9 +53,10 @@ typedef enum cs_custody {
 
 /* How S_X can come to this token (docs/protocol.md, section 2). */
 typedef enum cs_delivery {
-    CS_DELIVERY_SEALED = 1,  /* it stays sealed: the token can do neither of the others */
-    CS_DELIVERY_LIFTED = 2,  /* ed25519: imported as the X25519 key k = S + tL */
-    CS_DELIVERY_WRAPPED = 3, /* p256: unwrapped in the token, never in host memory */
+    CS_DELIVERY_SEALED = 1,     /* it stays sealed: the token can do neither of the others */
+    CS_DELIVERY_LIFTED = 2,     /* ed25519: imported as the X25519 key k = S + tL */
+    CS_DELIVERY_WRAPPED = 3,    /* p256: unwrapped in the token, never in host memory */
+    CS_DELIVERY_DUPLICATED = 4, /* p256: imported by a TPM, never in host memory */
 } cs_delivery;
 
 typedef struct cs_key_info {
@@ -169,6 +170,8 @@ CS_MUST_CHECK int cs_key_import_lifted(cs_key **out, cs_token *token, const char
  * the issuer, who answers with a public key of its own and the wrapped PKCS#8 (AES key wrap with
  * padding under the x coordinate of their ECDH). unwrap checks that the result acts as y's private
  * key (one ECDH each side with a fresh pair) before it replaces a key of that label. */
+/* CS_DELIVERY_DUPLICATED goes the same way: the public key is that of the TPM's storage root, the
+ * issuer answers with its ephemeral point and a duplication blob (duplicate.h). */
 typedef struct cs_delivery_key cs_delivery_key;
 CS_MUST_CHECK int cs_delivery_key_new(
     cs_delivery_key **out, cs_token *token, uint8_t public_key[65], cs_error *error);

@@ -171,7 +171,7 @@ typedef struct cs_register {
     cs_view certificate;  /* D, HPC */
     cs_view code;         /* P, HPC: enrolment code */
     uint64_t delivery;    /* cs_delivery */
-    cs_view delivery_key; /* wrapped: public key of the token's delivery key, SEC1 */
+    cs_view delivery_key; /* wrapped, duplicated: public key of the token's delivery key, SEC1 */
     uint64_t time;
     cs_view id_pc;
     cs_view pk;
@@ -183,8 +183,8 @@ typedef struct cs_registered {
     cs_view h_request;
     cs_view credential;
     uint64_t delivery;
-    cs_view peer;   /* wrapped: PC's ephemeral public key; sealed: its enc; lifted: empty */
-    cs_view secret; /* the wrapped or sealed S_X, or S_X itself */
+    cs_view peer;   /* PC's ephemeral public key (wrapped, duplicated), enc (sealed), or empty */
+    cs_view secret; /* the wrapped, duplicated or sealed S_X, or S_X itself */
     uint64_t time;
 } cs_registered;
 extern const cs_schema cs_registered_schema;

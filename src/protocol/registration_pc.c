@@ -2,6 +2,7 @@
 #include "protocol/credential.h"
 #include "protocol/envelope.h"
 
+#include <chartseal/duplicate.h>
 #include <chartseal/registration.h>
 
 #include <string.h>
@@ -33,6 +34,17 @@ static int check_binding(
     return rc;
 }
 
+/* A delivery key comes where the token unwraps with one, and nowhere else. */
+static int take_delivery(cs_registration *out, const cs_register *request, cs_error *error)
+{
+    out->delivery = (cs_delivery)request->delivery;
+    if (out->delivery == CS_DELIVERY_WRAPPED || out->delivery == CS_DELIVERY_DUPLICATED)
+        return cs_p256_uncompress(out->delivery_key, request->delivery_key, error);
+    if (request->delivery_key.n != 0)
+        return CS_FAIL(error, CS_E_MALFORMED, "a delivery key for a delivery that takes none");
+    return CS_OK;
+}
+
 static int take_request(cs_registration *out, const cs_register *request, cs_error *error)
 {
     cs_buf keys = {0};
@@ -46,12 +58,9 @@ static int take_request(cs_registration *out, const cs_register *request, cs_err
     out->has_code = request->code.n == CS_CODE_SIZE;
     if (out->has_code)
         memcpy(out->code, request->code.p, CS_CODE_SIZE);
-    out->delivery = (cs_delivery)request->delivery;
-    if (out->delivery == CS_DELIVERY_WRAPPED) {
-        rc = cs_p256_uncompress(out->delivery_key, request->delivery_key, error);
-        if (rc != CS_OK)
-            return rc;
-    }
+    rc = take_delivery(out, request, error);
+    if (rc != CS_OK)
+        return rc;
     /* both keys are points of the curve, before anything is sealed to them */
     rc = cs_p256_uncompress(point, request->puk_sign, error);
     if (rc == CS_OK)
@@ -69,7 +78,8 @@ static int take_request(cs_registration *out, const cs_register *request, cs_err
 static int check_delivery(const cs_registration *r, cs_suite suite, cs_error *error)
 {
     if ((r->delivery == CS_DELIVERY_LIFTED && suite != CS_SUITE_ED25519) ||
-        (r->delivery == CS_DELIVERY_WRAPPED && suite != CS_SUITE_P256))
+        (r->delivery == CS_DELIVERY_WRAPPED && suite != CS_SUITE_P256) ||
+        (r->delivery == CS_DELIVERY_DUPLICATED && suite != CS_SUITE_P256))
         return CS_FAIL(
             error, CS_E_VERSION, "that delivery of S_X is not for suite %s", cs_suite_name(suite));
     return CS_OK;
@@ -178,13 +188,16 @@ static int issue(const cs_party *pc, const cs_registration *r, cs_issue_body *m,
     return rc;
 }
 
-/* In the form that X's token takes: wrapped, sealed, or as it is (R2 itself is sealed to X). */
+/* In the form that X's token takes: wrapped, duplicated, sealed, or as it is (R2 itself is sealed
+ * to X). */
 static int pack_scalar(const cs_registration *r, const cs_credential *credential,
     const cs_scalar *s, uint8_t peer[65], cs_buf *secret, cs_error *error)
 {
     switch (r->delivery) {
     case CS_DELIVERY_WRAPPED:
         return wrap_scalar(r, s, peer, secret, error);
+    case CS_DELIVERY_DUPLICATED:
+        return cs_duplicate_seal(secret, peer, r->delivery_key, s, &credential->y, error);
     case CS_DELIVERY_SEALED:
         return seal_scalar(r, s, &credential->y, peer, secret, error);
     case CS_DELIVERY_LIFTED:

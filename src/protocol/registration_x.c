@@ -23,6 +23,12 @@ struct cs_registering {
     uint8_t h_request[CS_HASH_SIZE];
 };
 
+/* Both go to a key of the token's own, and are opened inside of it. */
+static bool has_delivery_key(cs_delivery delivery)
+{
+    return delivery == CS_DELIVERY_WRAPPED || delivery == CS_DELIVERY_DUPLICATED;
+}
+
 /* Own keys, the binding to expect, and how S_X can reach this token. */
 static int prepare(
     cs_registering *r, const cs_registering_input *input, uint8_t delivery_key[65], cs_error *error)
@@ -40,7 +46,7 @@ static int prepare(
     }
     if (rc == CS_OK)
         rc = cs_token_delivery(r->token, r->me->cloud->suite, &r->delivery, error);
-    if (rc == CS_OK && r->delivery == CS_DELIVERY_WRAPPED)
+    if (rc == CS_OK && has_delivery_key(r->delivery))
         rc = cs_delivery_key_new(&r->delivery_key, r->token, delivery_key, error);
     return rc;
 }
@@ -57,7 +63,7 @@ static int make_r1(cs_registering *r, const cs_registering_input *input, const c
         .certificate = r->me->certificate,
         .code = input->code,
         .delivery = r->delivery,
-        .delivery_key = {delivery_key, r->delivery == CS_DELIVERY_WRAPPED ? 65 : 0},
+        .delivery_key = {delivery_key, has_delivery_key(r->delivery) ? 65 : 0},
         .time = (uint64_t)env->now,
         .id_pc = cs_view_str(cloud->id),
         .pk = cs_point_view(&cloud->pk)};
@@ -203,6 +209,7 @@ static int receive_scalar(cs_registering *r, const cs_credential *credential,
     case CS_DELIVERY_LIFTED:
         return import_lifted(r, credential, answer, out, error);
     case CS_DELIVERY_WRAPPED:
+    case CS_DELIVERY_DUPLICATED:
         /* the token checks that what it unwrapped is Y_X's private key */
         return cs_delivery_key_unwrap(
             out, r->delivery_key, r->label, answer->peer.p, answer->secret, &credential->y, error);

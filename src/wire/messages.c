@@ -121,7 +121,7 @@ static const cs_field register_fields[] = {
     BYTES(cs_register, binding, 0, CS_HASH_SIZE),
     BYTES(cs_register, certificate, 0, CS_CERT_MAX),
     BYTES(cs_register, code, 0, CS_CODE_SIZE),
-    UINT(cs_register, delivery, 1, 3),
+    UINT(cs_register, delivery, 1, 4),
     BYTES(cs_register, delivery_key, 0, 65),
     UINT(cs_register, time, 0, CS_TIME_MAX),
     TEXT(cs_register, id_pc, 1, CS_ID_MAX),
@@ -132,7 +132,7 @@ const cs_schema cs_register_schema = SCHEMA(cs_register, "register", register_fi
 static const cs_field registered_fields[] = {
     BYTES(cs_registered, h_request, CS_HASH_SIZE, CS_HASH_SIZE),
     BYTES(cs_registered, credential, 1, CS_CREDENTIAL_MAX),
-    UINT(cs_registered, delivery, 1, 3),
+    UINT(cs_registered, delivery, 1, 4),
     BYTES(cs_registered, peer, 0, 65),
     BYTES(cs_registered, secret, 1, 512),
     UINT(cs_registered, time, 0, CS_TIME_MAX),
