@@ -105,11 +105,18 @@ typedef enum cs_pin_kind {
     CS_PIN_FILE,        /* path: first line of a file */
     CS_PIN_ENVIRONMENT, /* path: name of an environment variable that names such a file */
     CS_PIN_PINENTRY,    /* pinentry, or the terminal where there is none */
+    CS_PIN_CALLBACK,    /* a function of the program's own, such as one that reads a finger */
 } cs_pin_kind;
+
+/* Puts the PIN (any bytes) into `out`, CS_PIN_MAX bytes of guarded memory that the caller wipes.
+ * It is called while the token is held, and must not use that token. */
+typedef int (*cs_pin_fn)(void *context, char *out, size_t *n, cs_error *error);
 
 typedef struct cs_pin_source {
     cs_pin_kind kind;
     char path[CS_URI_MAX];
+    cs_pin_fn callback; /* CS_PIN_CALLBACK; it and its context outlive the token */
+    void *context;
 } cs_pin_source;
 
 typedef struct cs_token_options {

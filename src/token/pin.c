@@ -21,6 +21,22 @@ static int from_environment(cs_pin *pin, const char *name, const char *what, cs_
     return cs_pin_from_file(pin, path, error);
 }
 
+static int from_callback(
+    cs_pin *pin, const cs_pin_source *source, const char *what, cs_error *error)
+{
+    size_t n = 0;
+    int rc;
+
+    if (source->callback == NULL)
+        return CS_FAIL(
+            error, CS_E_PIN_MISSING, "%s needs a PIN, and its callback is missing", what);
+    rc = source->callback(source->context, pin->text, &n, error);
+    if (rc == CS_OK && n > CS_PIN_MAX)
+        rc = CS_FAIL(error, CS_E_INTERNAL, "a callback gave a PIN of over %d bytes", CS_PIN_MAX);
+    pin->n = rc == CS_OK ? n : 0;
+    return rc;
+}
+
 /* A person can be asked only where there is a display or a terminal of this process's own: a daemon
  * must fail instead of waiting for nobody. */
 static int ask_person(cs_pin *pin, const char *what, const char *warning, cs_error *error)
@@ -64,6 +80,9 @@ int cs_pin_get(cs_pin *out, const cs_pin_source *source, const char *what, const
         break;
     case CS_PIN_ENVIRONMENT:
         rc = from_environment(out, source->path, what, error);
+        break;
+    case CS_PIN_CALLBACK:
+        rc = from_callback(out, source, what, error);
         break;
     case CS_PIN_PINENTRY:
         rc = ask_person(out, what, warning, error);

@@ -69,6 +69,33 @@ static void test_file(void **state)
     assert_fails(CS_E_PIN_MISSING, get(CS_PIN_FILE, directory, "", error));
 }
 
+static int give(void *context, char *out, size_t *n, cs_error *error)
+{
+    *n = *(const size_t *)context;
+    memset(out, 0, *n < CS_PIN_MAX ? *n : CS_PIN_MAX); /* any bytes, zeros too */
+    return *n == 7 ? CS_FAIL(error, CS_E_CANCELLED, "no finger") : CS_OK;
+}
+
+static void test_callback(void **state)
+{
+    size_t n = CS_PIN_MAX;
+    cs_pin_source source = {.kind = CS_PIN_CALLBACK, .callback = give, .context = &n};
+    cs_pin pin;
+
+    (void)state;
+    assert_ok(cs_pin_get(&pin, &source, "token test", NULL, error));
+    assert_int_equal(pin.n, CS_PIN_MAX);
+    cs_pin_free(&pin);
+    n = CS_PIN_MAX + 1;
+    assert_fails(CS_E_INTERNAL, cs_pin_get(&pin, &source, "token test", NULL, error));
+    n = 0;
+    assert_fails(CS_E_PIN_MISSING, cs_pin_get(&pin, &source, "token test", NULL, error));
+    n = 7;
+    assert_fails(CS_E_CANCELLED, cs_pin_get(&pin, &source, "token test", NULL, error));
+    source.callback = NULL;
+    assert_fails(CS_E_PIN_MISSING, cs_pin_get(&pin, &source, "token test", NULL, error));
+}
+
 static void test_open_to_others(void **state)
 {
     static const unsigned modes[] = {0640, 0604, 0644, 0660, 0622};
@@ -233,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file),
+        cmocka_unit_test(test_callback),
         cmocka_unit_test(test_open_to_others),
         cmocka_unit_test(test_credential),
         cmocka_unit_test(test_environment),
