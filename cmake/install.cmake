@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is installed: the command, the library of all rooms but cli, its headers, the manual.
 
-set(CHARTSEAL_ROOMS cs_base cs_crypto cs_wire cs_token cs_pkcs11 cs_protocol cs_store cs_service)
+set(CHARTSEAL_ROOMS cs_base cs_crypto cs_wire cs_token cs_pkcs11 cs_tpm cs_protocol cs_store cs_service)
 
 add_library(chartseal STATIC)
 foreach(room IN LISTS CHARTSEAL_ROOMS)

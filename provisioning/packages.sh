@@ -10,7 +10,7 @@ usage: packages.sh [--list] SET...
 
 Installs the Debian packages of each SET that are not installed yet. Sets:
   build   to compile and install Chartseal
-  run     to use it: a software token (SoftHSM) and the tools around PKCS#11
+  run     to use it: a software token (SoftHSM), and the tools around PKCS#11 and TPMs
   test    to run its tests
   lint    to check its sources
 
@@ -23,10 +23,11 @@ TEXT
 packages_of() {
     case $1 in
     build) echo build-essential cmake ninja-build pkg-config libssl-dev libsodium-dev \
-        libp11-kit-dev libcbor-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev \
+        libp11-kit-dev libtss2-dev libcbor-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev \
         libjansson-dev libfec-dev ;;
-    run) echo softhsm2 p11-kit p11-kit-modules opensc ;;
-    test) echo libcmocka-dev jq sqlite3 openssl curl ;;
+    run) echo softhsm2 p11-kit p11-kit-modules opensc libtss2-tcti-device0 tpm2-tools ;;
+    test) echo libcmocka-dev jq sqlite3 openssl curl python3 procps swtpm libtss2-tcti-swtpm0 tpm2-tools \
+        tpm2-openssl ;;
     lint) echo clang clang-format clang-tidy cppcheck shellcheck groff-base ;;
     *) echo "packages.sh: no set named '$1'; the sets are build, run, test and lint" >&2
         return 2 ;;

@@ -103,6 +103,7 @@ declare -A may_include=(
     [wire]="base crypto"
     [token]="base crypto"
     [pkcs11]="base crypto token"
+    [tpm]="base crypto token"
     [protocol]="base crypto wire token"
     [store]="base crypto"
     [service]="base crypto wire token protocol store"
@@ -122,6 +123,7 @@ room_of_file() {
     case $1 in
     src/*/*) echo "$1" | cut -d/ -f2 ;;
     pkcs11/*) echo pkcs11 ;;
+    tpm/*) echo tpm ;;
     esac
 }
 
@@ -165,7 +167,7 @@ forbid() {
 }
 
 outside_of() {
-    printf '%s\n' "${sources[@]}" | grep '^src/\|^pkcs11/' | grep -Ev "^($1)/"
+    printf '%s\n' "${sources[@]}" | grep '^src/\|^pkcs11/\|^tpm/' | grep -Ev "^($1)/"
 }
 
 seams() {
@@ -178,6 +180,8 @@ seams() {
     forbid "SQLite is behind store.h" '^#include <sqlite3' "${others[@]}"
     mapfile -t others < <(outside_of pkcs11)
     forbid "PKCS#11 is behind token.h" '^#include <p11-kit' "${others[@]}"
+    mapfile -t others < <(outside_of tpm)
+    forbid "TPMs are behind token.h" '^#include <tss2' "${others[@]}"
     mapfile -t others < <(outside_of 'src/service|src/cli')
     forbid "HTTP is in service/" '^#include <(microhttpd|curl)' "${others[@]}"
     return 0

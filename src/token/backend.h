@@ -62,4 +62,9 @@ int cs_pkcs11_token_initialise(const char *module, const char *label, const char
 int cs_pkcs11_token_list(const char *module, cs_token_visit_fn fn, void *context, cs_error *error);
 void cs_pkcs11_shutdown(void);
 
+int cs_tpm_token_open(
+    cs_token **out, const char *uri, const cs_token_options *options, cs_error *error);
+/* The TPM of TPM2TOOLS_TCTI if that is set, or the one the URI names. */
+int cs_tpm_token_list(const char *uri, cs_token_visit_fn fn, void *context, cs_error *error);
+
 #endif

@@ -4,6 +4,12 @@
 #include <string.h>
 
 #define PKCS11_SCHEME "pkcs11:"
+#define TPM_SCHEME "tpm2:"
+
+static bool has_scheme(const char *uri, const char *scheme)
+{
+    return strncmp(uri, scheme, strlen(scheme)) == 0;
+}
 
 static int unsuitable(const char *what, cs_error *error)
 {
@@ -16,9 +22,12 @@ int cs_token_open(cs_token **out, const char *uri, const cs_token_options *optio
     *out = NULL;
     if (uri == NULL || strnlen(uri, CS_URI_MAX) >= CS_URI_MAX)
         return CS_FAIL(error, CS_E_USAGE, "a token URI has 1 to %d bytes", CS_URI_MAX - 1);
-    if (strncmp(uri, PKCS11_SCHEME, strlen(PKCS11_SCHEME)) != 0)
-        return CS_FAIL(error, CS_E_USAGE, "a token is named by a URI that begins with pkcs11:");
-    return cs_pkcs11_token_open(out, uri, options, error);
+    if (has_scheme(uri, PKCS11_SCHEME))
+        return cs_pkcs11_token_open(out, uri, options, error);
+    if (has_scheme(uri, TPM_SCHEME))
+        return cs_tpm_token_open(out, uri, options, error);
+    return CS_FAIL(
+        error, CS_E_USAGE, "a token is named by a URI that begins with pkcs11: or tpm2:");
 }
 
 void cs_token_close(cs_token **token)
@@ -189,7 +198,12 @@ int cs_token_initialise(const char *module, const char *label, const char *so_pi
 
 int cs_token_list(const char *module, cs_token_visit_fn fn, void *context, cs_error *error)
 {
-    return cs_pkcs11_token_list(module, fn, context, error);
+    int rc;
+
+    if (module != NULL && has_scheme(module, TPM_SCHEME))
+        return cs_tpm_token_list(module, fn, context, error);
+    rc = cs_pkcs11_token_list(module, fn, context, error);
+    return rc == CS_OK && module == NULL ? cs_tpm_token_list(NULL, fn, context, error) : rc;
 }
 
 void cs_token_shutdown(void)
