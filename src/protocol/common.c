@@ -131,3 +131,14 @@ void cs_text_copy(char *out, size_t size, cs_view text)
         memcpy(out, text.p, n);
     out[n] = '\0';
 }
+
+int cs_text_take(char *out, size_t size, const char *what, const char *text, cs_error *error)
+{
+    cs_view all = cs_view_str(text);
+
+    if (all.n >= size)
+        return CS_FAIL(error, CS_E_TOO_LARGE, "the %s has %zu bytes; at most %zu go through", what,
+            all.n, size - 1);
+    cs_text_copy(out, size, all);
+    return CS_OK;
+}

@@ -38,5 +38,9 @@ CS_MUST_CHECK int cs_access_hash(
 
 /* A decoded text (already within its limit) as a C string. */
 void cs_text_copy(char *out, size_t size, cs_view text);
+/* A caller's text, NULL for none, which names `what`. CS_E_TOO_LARGE: a part of a name would be
+ * another name. */
+CS_MUST_CHECK int cs_text_take(
+    char *out, size_t size, const char *what, const char *text, cs_error *error);
 
 #endif

@@ -13,7 +13,11 @@ int cs_diagnosis_sign(cs_signed_diagnosis *out, const cs_party *doctor, const cs
     memset(out, 0, sizeof *out);
     if (m_dinf.n > CS_DIAGNOSIS_MAX)
         return CS_FAIL(error, CS_E_TOO_LARGE, "a diagnosis has at most %d bytes", CS_DIAGNOSIS_MAX);
-    rc = cs_hash(h_dinf, m_dinf, error);
+    rc = cs_text_take(out->id_de, sizeof out->id_de, "department", id_de, error);
+    if (rc == CS_OK)
+        rc = cs_text_take(out->media_type, sizeof out->media_type, "media type", media_type, error);
+    if (rc == CS_OK)
+        rc = cs_hash(h_dinf, m_dinf, error);
     if (rc != CS_OK)
         return rc;
     fields = (cs_sig_dinf){.id_p = cs_view_str(id_p),
@@ -23,8 +27,6 @@ int cs_diagnosis_sign(cs_signed_diagnosis *out, const cs_party *doctor, const cs
         .media_type = cs_view_str(media_type),
         .h_dinf = CS_VIEW_ARRAY(h_dinf),
         .t_d5 = (uint64_t)env->now};
-    cs_text_copy(out->id_de, sizeof out->id_de, fields.id_de);
-    cs_text_copy(out->media_type, sizeof out->media_type, fields.media_type);
     out->t_d5 = env->now;
     out->size = m_dinf.n;
     return cs_message_sign(out->sig_dinf, doctor->sign, &cs_sig_dinf_schema, &fields, error);

@@ -95,9 +95,11 @@ int cs_registering_begin(cs_registering **out, const cs_party *me, const cs_env 
     r->me = me;
     r->role = input->role;
     r->token = input->token;
-    cs_text_copy(r->id, sizeof r->id, cs_view_str(input->id));
-    cs_text_copy(r->label, sizeof r->label, cs_view_str(input->label));
-    rc = prepare(r, input, delivery_key, error);
+    rc = cs_text_take(r->id, sizeof r->id, "identity", input->id, error);
+    if (rc == CS_OK)
+        rc = cs_text_take(r->label, sizeof r->label, "label of the key", input->label, error);
+    if (rc == CS_OK)
+        rc = prepare(r, input, delivery_key, error);
     if (rc == CS_OK)
         rc = make_r1(r, input, env, delivery_key, r1, error);
     if (rc != CS_OK)

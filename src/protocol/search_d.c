@@ -50,10 +50,13 @@ int cs_search_new(cs_search **out, const cs_party *doctor, const char *id_p, con
     if (search == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a search");
     search->me = doctor;
-    cs_text_copy(search->id_p, sizeof search->id_p, cs_view_str(id_p));
-    cs_text_copy(search->id_de, sizeof search->id_de, cs_view_str(id_de));
-    cs_text_copy(search->reason, sizeof search->reason, cs_view_str(reason));
-    rc = cs_buf_set(&search->consent, consent, error);
+    rc = cs_text_take(search->id_p, sizeof search->id_p, "patient's identity", id_p, error);
+    if (rc == CS_OK)
+        rc = cs_text_take(search->id_de, sizeof search->id_de, "department", id_de, error);
+    if (rc == CS_OK)
+        rc = cs_text_take(search->reason, sizeof search->reason, "reason", reason, error);
+    if (rc == CS_OK)
+        rc = cs_buf_set(&search->consent, consent, error);
     if (rc == CS_OK)
         rc = cs_access_hash(search->h_access, consent, cs_view_str(search->reason), error);
     if (rc != CS_OK)

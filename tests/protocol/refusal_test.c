@@ -475,6 +475,45 @@ static void test_token_failures(void **state)
     play_close(&p);
 }
 
+/* What is too long to be named is refused, not cut: the first 64 bytes may be somebody else's. */
+static void test_too_long(void **state)
+{
+    char name[CS_TEXT_MAX + 2];
+    const cs_party *doctor = &shared.doctor.party;
+    const cs_registering_input input = {
+        .role = CS_ROLE_DOCTOR, .id = name, .token = shared.doctor.token, .label = "S_X"};
+    const cs_registering_input labelled = {
+        .role = CS_ROLE_DOCTOR, .id = "dr", .token = shared.doctor.token, .label = name};
+    cs_registering *registering = NULL;
+    cs_signed_diagnosis diagnosis;
+    cs_search *search = NULL;
+    cs_buf r1 = {0};
+
+    (void)state;
+    memset(name, 'p', sizeof name);
+    name[sizeof name - 1] = '\0';
+    assert_fails(CS_E_TOO_LARGE,
+        cs_search_new(&search, doctor, name, "cardiology", (cs_view){0}, "a reason", error));
+    assert_fails(
+        CS_E_TOO_LARGE, cs_search_new(&search, doctor, "p", name, (cs_view){0}, "a reason", error));
+    assert_fails(CS_E_TOO_LARGE,
+        cs_search_new(&search, doctor, "p", "cardiology", (cs_view){0}, name, error));
+    assert_null(search);
+    name[CS_TEXT_MAX] = '\0'; /* the longest reason */
+    assert_ok(cs_search_new(&search, doctor, "p", "cardiology", (cs_view){0}, name, error));
+    cs_search_free(&search);
+    assert_fails(CS_E_TOO_LARGE,
+        cs_registering_begin(&registering, doctor, &shared.doctor.env, &input, &r1, error));
+    assert_fails(CS_E_TOO_LARGE,
+        cs_registering_begin(&registering, doctor, &shared.doctor.env, &labelled, &r1, error));
+    assert_null(registering);
+    assert_fails(CS_E_TOO_LARGE, cs_diagnosis_sign(&diagnosis, doctor, &shared.doctor.env, "p",
+                                     name, "text/plain", (cs_view){0}, error));
+    assert_fails(CS_E_TOO_LARGE, cs_diagnosis_sign(&diagnosis, doctor, &shared.doctor.env, "p",
+                                     "cardiology", name, (cs_view){0}, error));
+    cs_buf_free(&r1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -491,6 +530,7 @@ int main(void)
         cmocka_unit_test_setup(test_consent, reset_cast),
         cmocka_unit_test_setup(test_replay, reset_cast),
         cmocka_unit_test_setup(test_order, reset_cast),
+        cmocka_unit_test_setup(test_too_long, reset_cast),
         cmocka_unit_test_setup(test_token_failures, reset_cast),
     };
 
