@@ -2,12 +2,10 @@
 
 /* P-256 key pairs in host memory. */
 
-#include "openssl_fail.h"
 #include "p256.h"
 
 #include <chartseal/group.h>
 
-#include <openssl/x509.h>
 #include <string.h>
 
 static int in_range(const uint8_t private_key[32], cs_error *error)
@@ -61,29 +59,27 @@ int cs_p256_ecdh(uint8_t x[32], const uint8_t private_key[32], cs_view peer, cs_
     return rc;
 }
 
+/* PrivateKeyInfo of id-ecPublicKey on prime256v1 with an ECPrivateKey in it: every length is fixed,
+ * so the DER is this, the private key, a head and the public key. */
+static const uint8_t pkcs8_head[] = {0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07,
+    0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01,
+    0x07, 0x04, 0x6d, 0x30, 0x6b, 0x02, 0x01, 0x01, 0x04, 0x20};
+static const uint8_t pkcs8_public_head[] = {0xa1, 0x44, 0x03, 0x42, 0x00};
+
+/* Written here and not by OpenSSL, whose encoders take the key through the ordinary heap. */
 int cs_p256_pkcs8(cs_buf *out, const uint8_t private_key[32], cs_error *error)
 {
     uint8_t public_key[CS_P256_UNCOMPRESSED];
-    EVP_PKEY *key = NULL;
-    PKCS8_PRIV_KEY_INFO *info = NULL;
-    uint8_t *der = NULL;
-    int n = -1;
+    const cs_view parts[] = {CS_VIEW_ARRAY(pkcs8_head), {private_key, 32},
+        CS_VIEW_ARRAY(pkcs8_public_head), CS_VIEW_ARRAY(public_key)};
+    size_t start = out->n;
     int rc = cs_p256_public(public_key, private_key, error);
 
-    if (rc == CS_OK)
-        rc = cs_p256_pkey(&key, public_key, private_key, error);
-    if (rc != CS_OK)
-        return rc;
-    info = EVP_PKEY2PKCS8(key);
-    if (info != NULL)
-        n = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
-    if (n > 0) {
-        rc = cs_buf_append(out, (cs_view){der, (size_t)n}, error);
-        OPENSSL_clear_free(der, (size_t)n);
-    } else {
-        rc = CS_OPENSSL_FAIL(error, "encode a private key");
+    for (size_t i = 0; rc == CS_OK && i < sizeof parts / sizeof parts[0]; i++)
+        rc = cs_buf_append(out, parts[i], error);
+    if (rc != CS_OK && out->n > start) {
+        cs_wipe(out->p + start, out->n - start);
+        out->n = start;
     }
-    PKCS8_PRIV_KEY_INFO_free(info);
-    EVP_PKEY_free(key);
     return rc;
 }

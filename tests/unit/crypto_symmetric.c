@@ -248,6 +248,37 @@ static void test_pkcs8(void **state)
     cs_buf_free(&der);
 }
 
+/* It is also to the byte what OpenSSL writes, for keys with leading zeros too. */
+static void test_pkcs8_bytes(void **state)
+{
+    uint8_t private_key[32] = {0};
+
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        cs_buf der = {0};
+        const uint8_t *p;
+        uint8_t *theirs = NULL;
+        PKCS8_PRIV_KEY_INFO *info;
+        EVP_PKEY *parsed;
+        int n;
+
+        private_key[31 - 2 * i] = (uint8_t)(i + 1);
+        assert_ok(cs_p256_pkcs8(&der, private_key, error));
+        p = der.p;
+        parsed = d2i_AutoPrivateKey(NULL, &p, (long)der.n);
+        assert_non_null(parsed);
+        info = EVP_PKEY2PKCS8(parsed);
+        assert_non_null(info);
+        n = i2d_PKCS8_PRIV_KEY_INFO(info, &theirs);
+        assert_int_equal(n, der.n);
+        assert_memory_equal(theirs, der.p, der.n);
+        OPENSSL_free(theirs);
+        PKCS8_PRIV_KEY_INFO_free(info);
+        EVP_PKEY_free(parsed);
+        cs_buf_free(&der);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_key_wrap),
         cmocka_unit_test(test_p256_key),
         cmocka_unit_test(test_pkcs8),
+        cmocka_unit_test(test_pkcs8_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
