@@ -37,7 +37,7 @@
 #define CS_DIAGNOSIS_MAX 1048576            /* M_DINF is read by a person and is held in memory */
 #define CS_TIME_MAX 253402300799999ull      /* the end of the year 9999 */
 #define CS_SERIAL_MAX 0x7fffffffffffffffull /* what an SQL integer holds */
-#define CS_REVOKED_MAX 8192 /* serials in a revocation list; older ones have expired */
+#define CS_REVOKED_MAX 32000 /* serials in a revocation list: what CS_MESSAGE_MAX holds */
 
 typedef struct cs_list {
     cs_view items[CS_LIST_MAX];

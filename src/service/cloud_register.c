@@ -73,6 +73,19 @@ static int find_rows(
     return rc;
 }
 
+static int check_count(cs_worker *worker, const registration_rows *rows, cs_error *error)
+{
+    uint64_t live = 0;
+    int rc = cs_store_live_credentials(
+        worker->store, rows->identity.row, worker->world.env.now, &live, error);
+
+    if (rc == CS_OK && live >= CS_CREDENTIALS_LIVE_MAX)
+        rc = CS_FAIL(error, CS_E_POLICY,
+            "that identity has %d credentials in force; revoke it, then give a code",
+            CS_CREDENTIALS_LIVE_MAX);
+    return rc;
+}
+
 /* Without a code, by Cert_D alone: a new identity, or the same keys again. What was revoked, or was
  * another's, needs the operator's word, which a code is: running consents name the identity. */
 static int admit_by_certificate(
@@ -135,6 +148,8 @@ static int admit(cs_server *server, cs_worker *worker, const registration_rows *
             cs_store_use_enrolment(worker->store, rows->enrolment.row, who->owner, env->now, error);
     else
         rc = admit_by_certificate(worker, rows, who, error);
+    if (rc == CS_OK)
+        rc = check_count(worker, rows, error);
     if (rc == CS_OK)
         /* from ΔT ago, so that a party whose clock is a little behind can use it at once */
         rc = cs_register_issue(&server->actor->party, env, who, env->now - env->delta_t,

@@ -5,6 +5,9 @@
 #include "service/cloud_register.h"
 
 #include <pthread.h>
+#include <string.h>
+
+#define LIST_BYTES_MAX (sizeof(uint64_t) * CS_REVOKED_MAX)
 
 /* What the service hands out to everybody. */
 typedef struct cloud {
@@ -42,17 +45,37 @@ static int sign_list(cs_server *server, cloud *state, cs_buf *serials, int64_t n
     return rc;
 }
 
+/* A list that cannot hold all names those issued last, which are in force for longest. The cloud
+ * asks its database, so that it refuses the others too, and without it no hospital is reached. */
+static size_t cut_list(cs_buf *serials)
+{
+    size_t over = serials->n <= LIST_BYTES_MAX ? 0 : serials->n - LIST_BYTES_MAX;
+
+    if (over > 0) {
+        memmove(serials->p, serials->p + over, LIST_BYTES_MAX);
+        serials->n = LIST_BYTES_MAX;
+    }
+    return over / sizeof(uint64_t);
+}
+
 static int renew_list(cs_server *server, cs_worker *worker, cs_error *error)
 {
     cloud *state = server->role;
     int64_t now = worker->world.env.now;
     cs_buf serials = {0};
     int rc = cs_store_revoked_serials(worker->store, now, &serials, error);
+    size_t unlisted = cut_list(&serials);
 
     if (rc == CS_OK && (state->signed_at == 0 || now < state->signed_at ||
                            now - state->signed_at >= CS_REVOCATIONS_RENEW_MS ||
-                           !cs_view_equal(cs_view_buf(&serials), cs_view_buf(&state->serials))))
+                           !cs_view_equal(cs_view_buf(&serials), cs_view_buf(&state->serials)))) {
         rc = sign_list(server, state, &serials, now, error);
+        if (rc == CS_OK && unlisted > 0)
+            cs_server_log(server,
+                "%zu revoked credentials are over the %d of a list: the cloud alone refuses them; "
+                "shorten \"credential_days\"",
+                unlisted, CS_REVOKED_MAX);
+    }
     cs_buf_free(&serials);
     return rc;
 }

@@ -17,6 +17,10 @@
 
 #include "service/server_common.h"
 
+/* An identity's credentials in force at once, each from a registration with the same keys: answers
+ * that were lost, renewed certificates. Revoking the party puts all of them on the list, so that
+ * without this bound one party could fill it. */
+#define CS_CREDENTIALS_LIVE_MAX 16
 #define CS_REVOCATIONS_LIFETIME_MS (24 * 3600000LL)
 #define CS_REVOCATIONS_RENEW_MS 3600000LL
 #define CS_CREDENTIAL_DAYS 365 /* unless config.json has another "credential_days" */

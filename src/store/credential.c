@@ -25,7 +25,7 @@ static int replace(cs_store *store, const cs_credential_row *row, int64_t now, c
 {
     int64_t taken = 0;
     int rc = cs_sql_number(store, &taken, error,
-        "SELECT count(*) FROM credential WHERE id_key = ? AND current = 1 AND owner <> ?"
+        "SELECT count(*) FROM credential WHERE id_key = ? AND owner <> ?"
         " AND revoked_at = 0 AND not_after >= ?",
         "kki", row->id_key, row->owner, now);
 
@@ -33,10 +33,7 @@ static int replace(cs_store *store, const cs_credential_row *row, int64_t now, c
         rc = CS_FAIL(error, CS_E_TAKEN, "that identity belongs to another key; revoke it first");
     if (rc == CS_OK)
         rc = cs_sql_run(store, error,
-            "UPDATE credential SET current = 0,"
-            " revoked_at = CASE WHEN revoked_at = 0 AND owner = ?2 THEN ?3 ELSE revoked_at END"
-            " WHERE id_key = ?1 AND current = 1",
-            "kki", row->id_key, row->owner, now);
+            "UPDATE credential SET current = 0 WHERE id_key = ? AND current = 1", "k", row->id_key);
     if (rc == CS_OK)
         rc = cs_sql_run(store, error, "INSERT INTO credential VALUES (?, ?, ?, ?, ?, 1, ?)",
             "ukkiiv", row->serial, row->id_key, row->owner, row->not_after, row->revoked_at,
@@ -104,6 +101,18 @@ int cs_store_get_credential(cs_store *store, const uint8_t id_key[32], cs_creden
     return rc;
 }
 
+int cs_store_live_credentials(
+    cs_store *store, const uint8_t id_key[32], int64_t now, uint64_t *count, cs_error *error)
+{
+    int64_t value = 0;
+    int rc = cs_sql_number(store, &value, error,
+        "SELECT count(*) FROM credential WHERE id_key = ? AND revoked_at = 0 AND not_after >= ?",
+        "ki", id_key, now);
+
+    *count = (uint64_t)value;
+    return rc;
+}
+
 int cs_store_revoke(cs_store *store, uint64_t serial, int64_t now, cs_error *error)
 {
     int rc = cs_store_enter(store, error);
@@ -116,6 +125,11 @@ int cs_store_revoke(cs_store *store, uint64_t serial, int64_t now, cs_error *err
         "iu", now, serial);
     if (rc == CS_OK && sqlite3_changes(store->db) != 1)
         rc = CS_FAIL(error, CS_E_NOT_FOUND, "no credential has that serial; check the number");
+    if (rc == CS_OK)
+        rc = cs_sql_run(store, error,
+            "UPDATE credential SET revoked_at = ?1 WHERE revoked_at = 0 AND not_after >= ?1"
+            " AND (id_key, owner) = (SELECT id_key, owner FROM credential WHERE serial = ?2)",
+            "iu", now, serial);
     if (rc == CS_OK)
         rc = cs_sql_run(store, error,
             "UPDATE enrolment SET not_after = 0"

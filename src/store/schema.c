@@ -35,6 +35,8 @@ static const char *const steps[] = {
     " signature BLOB NOT NULL) STRICT;"
     "CREATE INDEX audit_sealed ON audit (number) WHERE length(signature) > 0;"
     "PRAGMA user_version = 1;",
+    "CREATE INDEX credential_identity ON credential (id_key);"
+    "PRAGMA user_version = 2;",
 };
 #define VERSION ((int64_t)(sizeof steps / sizeof steps[0]))
 

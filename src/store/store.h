@@ -71,15 +71,19 @@ typedef struct cs_credential_row {
  * serial from a group that is rolled back is given again: nothing may be issued before the commit.
  */
 CS_MUST_CHECK int cs_store_next_serial(cs_store *store, uint64_t *serial, cs_error *error);
-/* Stores as the current row of id_key. A current row of the same owner is superseded: marked
- * revoked at `now`. A current row of another owner that is neither revoked nor expired: CS_E_TAKEN.
- */
+/* Stores as the current row of id_key. An earlier row of the same owner stays in force until it
+ * ends: it is for the same keys. One of another owner that is neither revoked nor expired:
+ * CS_E_TAKEN. */
 CS_MUST_CHECK int cs_store_put_credential(
     cs_store *store, const cs_credential_row *row, int64_t now, cs_error *error);
 /* The current row of id_key; row->sealed points into *sealed. CS_E_NOT_FOUND. */
 CS_MUST_CHECK int cs_store_get_credential(cs_store *store, const uint8_t id_key[32],
     cs_credential_row *row, cs_buf *sealed, cs_error *error);
-/* The codes that its owner used are spent too: they would bring the owner back. */
+/* How many credentials of id_key are neither revoked nor expired. */
+CS_MUST_CHECK int cs_store_live_credentials(
+    cs_store *store, const uint8_t id_key[32], int64_t now, uint64_t *count, cs_error *error);
+/* With it all that the same owner has for the same identity. The codes that the owner used are
+ * spent too: they would bring the owner back. */
 CS_MUST_CHECK int cs_store_revoke(cs_store *store, uint64_t serial, int64_t now, cs_error *error);
 /* *revoked: also true for a serial that was never stored. */
 CS_MUST_CHECK int cs_store_is_revoked(

@@ -41,3 +41,34 @@ visit doctor patient cardiology || status=$?
 [ "$status" -eq 4 ] || fail "a damaged list: status $status"
 stop hospital
 stop cloud
+
+say "more revoked credentials than a list holds: the cloud goes on, also after a start"
+start cloud
+python3 - "$work/cloud/chartseal.db" <<'PY'
+import os, sqlite3, sys, time
+
+db = sqlite3.connect(sys.argv[1], timeout=20)
+now = int(time.time() * 1000)
+key = os.urandom(32)
+last = db.execute("SELECT last FROM serial").fetchone()[0]
+rows = [(last + 1 + i, key, key, now + 10**9, now, 0, b"x") for i in range(32001)]
+db.executemany("INSERT INTO credential VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+db.execute("UPDATE serial SET last = last + 32001")
+db.commit()
+PY
+sleep 3
+grep -q "1 revoked credentials are over" "$work/log/cloud.err" || fail "a full list is not told"
+stop cloud
+start cloud
+make_patient second P-2
+size=$(curl -sf "$cloud_url/v1/revocations" | wc -c)
+[ "$size" -gt 256000 ] || fail "the list has $size bytes"
+
+say "one party cannot fill it by registering again and again"
+for _ in $(seq 15); do register_patient second P-2; done
+refused 4 "refused (policy)" patient register --dir "$work/second" \
+    --code-file "$work/P-2.code" --passphrase-file "$work/second.phrase"
+cs cloud revoke --dir "$work/cloud" --role patient --id P-2 >/dev/null
+enrol patient P-2
+register_patient second P-2
+stop cloud

@@ -114,6 +114,15 @@ static void check_revoked(cs_store *store, uint64_t serial, bool wanted)
     assert_int_equal(revoked, wanted);
 }
 
+static void check_live(cs_store *store, int64_t now, uint64_t wanted)
+{
+    const uint8_t id_key[32] = {0};
+    uint64_t count = 0;
+
+    assert_ok(cs_store_live_credentials(store, id_key, now, &count, error));
+    assert_int_equal(count, wanted);
+}
+
 static void test_credentials(void **state)
 {
     cs_credential_row row = {.not_after = 100, .sealed = cs_view_str("s"), .owner = {1}};
@@ -125,16 +134,22 @@ static void test_credentials(void **state)
 
     (void)state;
     assert_fails(CS_E_NOT_FOUND, cs_store_get_credential(store, unknown, &got, &bytes, error));
-    for (row.serial = 1; row.serial <= 2; row.serial++) /* the second supersedes the first */
+    for (row.serial = 1; row.serial <= 2; row.serial++) /* the same keys: both count */
         assert_ok(cs_store_put_credential(store, &row, (int64_t)row.serial, error));
-    check_revoked(store, 1, true);
+    check_revoked(store, 1, false);
     check_revoked(store, 2, false);
+    check_live(store, 100, 2);
+    check_live(store, 101, 0);
+    assert_ok(cs_store_revoked_serials(store, 2, &bytes, error));
+    assert_int_equal(bytes.n, 0);
     check_current(store, 2, 0);
     row.owner[0] = 2;
     assert_fails(CS_E_TAKEN, cs_store_put_credential(store, &row, 100, error));
     check_revoked(store, 3, true);
     assert_ok(cs_store_revoke(store, 2, 50, error));
     assert_ok(cs_store_revoke(store, 2, 60, error)); /* the first moment stays */
+    check_revoked(store, 1, true);                   /* and takes all of the owner's */
+    check_live(store, 50, 0);
     assert_fails(CS_E_NOT_FOUND, cs_store_revoke(store, 9, 5, error));
     check_current(store, 2, 50);
     assert_ok(cs_store_put_credential(store, &row, 61, error));
