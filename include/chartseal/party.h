@@ -70,7 +70,7 @@ CS_MUST_CHECK int cs_credential_parse(
     cs_credential *out, const cs_cloud *cloud, cs_view bytes, cs_error *error);
 /* Role, PC's signature, dates at env->now, revocation. CS_E_CREDENTIAL, CS_E_EXPIRED,
  * CS_E_REVOKED. */
-CS_MUST_CHECK int cs_credential_check(cs_credential *credential, const cs_cloud *cloud,
+CS_MUST_CHECK int cs_credential_check(const cs_credential *credential, const cs_cloud *cloud,
     const cs_env *env, cs_role role, cs_error *error);
 /* That a certificate is good (cs_certificate_check), for this key, and names the role (in an
  * organizational unit) and the identity (in the serialNumber attribute): else whoever has any

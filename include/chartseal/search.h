@@ -94,6 +94,11 @@ typedef struct cs_query {
     uint8_t h_certificate[CS_HASH_SIZE]; /* h(Cert_D) */
     cs_point r_d3;
     int64_t t_d3;
+    /* what cs_access_check_again looks at: Cert_D, and the consent (empty in an emergency) */
+    uint8_t certificate[CS_CERTIFICATE_MAX];
+    size_t certificate_size;
+    uint8_t consent[CS_CONSENT_MAX];
+    size_t consent_size;
 } cs_query;
 CS_MUST_CHECK int cs_query_open(
     cs_query *out, const cs_party *pc, const cs_env *env, cs_view s1, cs_error *error);
@@ -134,6 +139,11 @@ CS_MUST_CHECK int cs_access_open(
     cs_query *out, const cs_party *hpc, const cs_env *env, cs_view s3, cs_error *error);
 CS_MUST_CHECK int cs_access_answer(const cs_party *hpc, const cs_env *env, const cs_query *query,
     cs_buf *s4, cs_session **session, cs_error *error);
+
+/* Whether what was good at S3 is still so: the doctor's credential and certificate, the consent and
+ * the patient's credential; their dates and revocations. Before S5 and F1 are answered. */
+CS_MUST_CHECK int cs_access_check_again(
+    const cs_query *query, const cs_party *hpc, const cs_env *env, cs_error *error);
 
 /* The session a head belongs to, for a look-up. */
 CS_MUST_CHECK int cs_head_session(

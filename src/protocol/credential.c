@@ -50,7 +50,7 @@ int cs_credential_parse(cs_credential *out, const cs_cloud *cloud, cs_view bytes
     return CS_OK;
 }
 
-int cs_credential_check(cs_credential *credential, const cs_cloud *cloud, const cs_env *env,
+int cs_credential_check(const cs_credential *credential, const cs_cloud *cloud, const cs_env *env,
     cs_role role, cs_error *error)
 {
     cs_credential_body body;

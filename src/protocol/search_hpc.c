@@ -2,6 +2,8 @@
 #include "protocol/access.h"
 #include "protocol/envelope.h"
 
+#include <chartseal/consultation.h>
+
 #include <string.h>
 
 /* SigD3 with the key that the credential claims, then whether the claim holds. */
@@ -41,6 +43,12 @@ static int take_request(cs_query *out, const cs_party *hpc, const cs_cd3 *cd3, c
     cs_text_copy(out->id_de, sizeof out->id_de, cd3->id_de);
     memcpy(out->signature, cd3->sig_d3.p, CS_SIGNATURE_SIZE);
     out->t_d3 = (int64_t)cd3->t_d3;
+    /* both are within their fields' limits */
+    memcpy(out->certificate, cd3->cert_d.p, cd3->cert_d.n);
+    out->certificate_size = cd3->cert_d.n;
+    if (cd3->consent.n > 0)
+        memcpy(out->consent, cd3->consent.p, cd3->consent.n);
+    out->consent_size = cd3->consent.n;
     rc = cs_credential_parse(&out->doctor, hpc->cloud, cd3->credential_d, error);
     if (rc == CS_OK) {
         memcpy(out->h_certificate, out->doctor.binding, CS_HASH_SIZE);
@@ -77,6 +85,21 @@ int cs_access_open(
     if (rc == CS_OK)
         rc = cs_hash(out->h_request, s3, error);
     cs_buf_free(&plain);
+    return rc;
+}
+
+int cs_access_check_again(
+    const cs_query *query, const cs_party *hpc, const cs_env *env, cs_error *error)
+{
+    const cs_view certificate = {query->certificate, query->certificate_size};
+    const cs_view consent = {query->consent, query->consent_size};
+    int rc = cs_credential_check(&query->doctor, hpc->cloud, env, CS_ROLE_DOCTOR, error);
+
+    if (rc == CS_OK)
+        rc = cs_credential_check_certificate(&query->doctor, env, certificate, error);
+    if (rc == CS_OK && !query->emergency)
+        rc = cs_consent_verify(hpc->cloud, env, consent, cs_view_str(query->id_p),
+            cs_view_str(query->doctor.id), query->id_de, NULL, error);
     return rc;
 }
 

@@ -152,6 +152,8 @@ int cs_hpc_filing(cs_server *server, cs_worker *worker, cs_view body, cs_decisio
         rc = keep(&state, id, error);
     if (rc == CS_OK)
         rc = answer_filing(&state, id, answer, error);
+    if (state.held != NULL) /* F1 is the last of a visit */
+        state.held->over = true;
     if (rc == CS_OK)
         cs_publisher_wake(state.hospital->publisher);
     cs_sessions_give_back(state.hospital->sessions, &state.held, worker->world.env.now);

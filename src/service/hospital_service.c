@@ -50,12 +50,12 @@ static const cs_http_route routes[] = {
     {"GET", "/v1/hospital", "hospital", handle_hospital},
 };
 
-static int count_sessions(cs_server *server, cs_worker *worker, cs_error *error)
+static int look_after_sessions(cs_server *server, cs_worker *worker, cs_error *error)
 {
     const cs_hpc *hospital = server->role;
 
-    (void)worker;
     (void)error;
+    cs_sessions_sweep(hospital->sessions, worker->world.env.now);
     cs_metrics_set(server->metrics, "chartseal_sessions", NULL, 0,
         (double)cs_sessions_count(hospital->sessions));
     return CS_OK;
@@ -79,7 +79,7 @@ int cs_hpc_serve(cs_home *home, const cs_server_options *options, cs_error *erro
         rc = cs_publisher_start(hospital->publisher, error);
     if (rc == CS_OK)
         rc = cs_server_run(hospital->server, options, routes, sizeof routes / sizeof routes[0],
-            count_sessions, error);
+            look_after_sessions, error);
     cs_hpc_close(&hospital);
     return rc;
 }

@@ -41,7 +41,7 @@ static int open_session(
 
     if (query->emergency && !hospital->allows_emergency)
         return CS_FAIL(error, CS_E_POLICY, "this hospital allows no emergency access");
-    rc = cs_sessions_have_room(hospital->sessions, now, error);
+    rc = cs_sessions_have_room(hospital->sessions, query->doctor.id, now, error);
     if (rc == CS_OK && query->emergency)
         rc = give_notice(hospital, worker, query, error);
     if (rc == CS_OK)
@@ -80,8 +80,12 @@ int cs_hpc_hold(cs_hpc *hospital, const cs_worker *worker, cs_view head, cs_held
     *out = NULL;
     if (rc == CS_OK)
         rc = cs_sessions_take(hospital->sessions, id, worker->world.env.now, out, error);
-    if (rc == CS_OK)
-        cs_decision_query(decision, &(*out)->query);
+    if (rc != CS_OK)
+        return rc;
+    cs_decision_query(decision, &(*out)->query);
+    rc = cs_access_check_again(
+        &(*out)->query, &hospital->server->actor->party, &worker->world.env, error);
+    (*out)->over = rc != CS_OK;
     return rc;
 }
 

@@ -51,23 +51,67 @@ void cs_sessions_free(cs_sessions **sessions)
     *sessions = NULL;
 }
 
-/* A free slot, if need be the one that was idle for longest; capacity if there is none. */
-static size_t find_room(cs_sessions *sessions, int64_t now)
+static bool is_past(const cs_held_session *slot, int64_t now)
 {
-    size_t oldest = sessions->capacity;
+    return now - slot->opened_at >= CS_SESSION_LIFE_MS;
+}
 
+static void sweep(cs_sessions *sessions, int64_t now)
+{
     for (size_t i = 0; i < sessions->capacity; i++) {
         const cs_held_session *slot = sessions->slots[i];
 
-        if (slot == NULL)
-            return i;
-        if (!slot->held && now - slot->used_at >= CS_SESSION_IDLE_MS &&
+        if (slot != NULL && !slot->held && is_past(slot, now))
+            drop(sessions, i);
+    }
+}
+
+/* The free session that was idle for longest, at least for `idle`; of this doctor, NULL: of any.
+ * capacity if there is none. *count: how many she has. */
+static size_t find_idle(
+    const cs_sessions *sessions, const char *doctor, int64_t now, int64_t idle, size_t *count)
+{
+    size_t oldest = sessions->capacity;
+
+    *count = 0;
+    for (size_t i = 0; i < sessions->capacity; i++) {
+        const cs_held_session *slot = sessions->slots[i];
+
+        if (slot == NULL || (doctor != NULL && strcmp(slot->query.doctor.id, doctor) != 0))
+            continue;
+        ++*count;
+        if (!slot->held && now - slot->used_at >= idle &&
             (oldest == sessions->capacity || slot->used_at < sessions->slots[oldest]->used_at))
             oldest = i;
     }
-    if (oldest < sessions->capacity)
-        drop(sessions, oldest);
     return oldest;
+}
+
+/* A free slot, if need be the one that was idle for longest; capacity if there is none. */
+static size_t find_room(cs_sessions *sessions, const char *doctor, int64_t now)
+{
+    size_t count;
+    size_t i;
+
+    sweep(sessions, now);
+    i = find_idle(sessions, doctor, now, INT64_MIN, &count);
+    if (count < CS_SESSIONS_DOCTOR_MAX) {
+        for (i = 0; i < sessions->capacity && sessions->slots[i] != NULL; i++)
+            continue;
+        if (i < sessions->capacity)
+            return i;
+        i = find_idle(sessions, NULL, now, CS_SESSION_IDLE_MS, &count);
+    }
+    if (i < sessions->capacity)
+        drop(sessions, i);
+    return i;
+}
+
+void cs_sessions_sweep(cs_sessions *sessions, int64_t now)
+{
+    (void)pthread_mutex_lock(&sessions->mutex);
+    sweep(sessions, now);
+    (void)pthread_mutex_unlock(&sessions->mutex);
 }
 
 static int full(const cs_sessions *sessions, cs_error *error)
@@ -76,12 +120,12 @@ static int full(const cs_sessions *sessions, cs_error *error)
         sessions->capacity);
 }
 
-int cs_sessions_have_room(cs_sessions *sessions, int64_t now, cs_error *error)
+int cs_sessions_have_room(cs_sessions *sessions, const char *doctor, int64_t now, cs_error *error)
 {
     bool room;
 
     (void)pthread_mutex_lock(&sessions->mutex);
-    room = find_room(sessions, now) < sessions->capacity;
+    room = find_room(sessions, doctor, now) < sessions->capacity;
     (void)pthread_mutex_unlock(&sessions->mutex);
     return room ? CS_OK : full(sessions, error);
 }
@@ -94,9 +138,10 @@ int cs_sessions_put(cs_sessions *sessions, cs_session **session, const cs_query 
 
     if (slot == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a session");
-    *slot = (cs_held_session){.session = *session, .query = *query, .used_at = now};
+    *slot =
+        (cs_held_session){.session = *session, .query = *query, .opened_at = now, .used_at = now};
     (void)pthread_mutex_lock(&sessions->mutex);
-    i = find_room(sessions, now);
+    i = find_room(sessions, query->doctor.id, now);
     if (i < sessions->capacity) {
         sessions->slots[i] = slot;
         sessions->count++;
@@ -119,6 +164,7 @@ int cs_sessions_take(cs_sessions *sessions, const uint8_t id[CS_SESSION_ID_SIZE]
 
     *out = NULL;
     (void)pthread_mutex_lock(&sessions->mutex);
+    sweep(sessions, now);
     for (size_t i = 0; i < sessions->capacity && found == NULL; i++) {
         cs_held_session *slot = sessions->slots[i];
 
@@ -133,7 +179,7 @@ int cs_sessions_take(cs_sessions *sessions, const uint8_t id[CS_SESSION_ID_SIZE]
     (void)pthread_mutex_unlock(&sessions->mutex);
     if (found == NULL)
         return CS_FAIL(error, CS_E_NO_SESSION,
-            "no such session; it may have ended with a restart: open a new one");
+            "no such session; it may have ended by its time or with a restart: open a new one");
     if (*out == NULL)
         return CS_FAIL(error, CS_E_BUSY, "the session is busy with another request; wait for it");
     return CS_OK;
@@ -147,7 +193,7 @@ void cs_sessions_give_back(cs_sessions *sessions, cs_held_session **held, int64_
     (*held)->held = false;
     (*held)->used_at = now;
     for (size_t i = 0; i < sessions->capacity; i++) {
-        if (sessions->slots[i] == *held && cs_session_ended((*held)->session)) {
+        if (sessions->slots[i] == *held && ((*held)->over || cs_session_ended((*held)->session))) {
             drop(sessions, i);
             break;
         }

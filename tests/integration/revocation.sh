@@ -14,12 +14,30 @@ make_doctor doctor D-1
 make_patient patient P-1
 import hospital P-1 cardiology "$data/patient.json" >/dev/null
 visit doctor patient cardiology
+sleep 2 # until the gauge is set
+[ "$(metric hospital 'chartseal_sessions ')" -eq 0 ] || fail "a finished visit keeps its session"
+
+say "revoked while she writes, in a session that is open"
+mkfifo "$work/typing"
+exec 7<>"$work/typing"
+"$chartseal" doctor visit --dir "$work/doctor" --department cardiology --emergency x \
+    --patient P-1 --diagnosis - --record-out "$work/emergency" --json <"$work/typing" \
+    >"$work/emergency.json" 2>"$work/log/emergency.err" 7>&- &
+writing=$!
+for _ in $(seq 200); do [ ! -s "$work/emergency" ] || break; sleep 0.1; done
+cp "$work/hospital/crl.pem" "$work/earlier.pem"
+cs authority revoke --dir "$work/board" --certificate "$work/doctor.pem" >/dev/null
+cp "$work/board/crl.pem" "$work/hospital/crl.pem"
+sleep 3
+echo "a diagnosis" >&7
+exec 7>&-
+status=0
+wait "$writing" || status=$?
+[ "$status" -eq 4 ] || fail "filed by a revoked doctor: status $status"
+[ "$(jq -r .error.code "$work/emergency.json")" = revoked ] || fail "not for being revoked"
 
 say "a new list of the authority, in both homes"
-cs authority revoke --dir "$work/board" --certificate "$work/doctor.pem" >/dev/null
-cp "$work/hospital/crl.pem" "$work/earlier.pem"
 cp "$work/board/crl.pem" "$work/cloud/crl.pem"
-cp "$work/board/crl.pem" "$work/hospital/crl.pem"
 sleep 3
 status=0
 visit doctor patient cardiology || status=$?

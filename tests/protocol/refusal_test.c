@@ -308,6 +308,34 @@ static void test_certificates(void **state)
     cast_close(&c);
 }
 
+static int again(const play *p, cs_error *error)
+{
+    return cs_access_check_again(&p->query, &shared.hospital.party, &shared.hospital.env, error);
+}
+
+/* In a session that is open: what was good when it was opened is asked again. */
+static void test_revoked_in_session(void **state)
+{
+    cast_memory *memory = &shared.hospital.memory;
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    assert_ok(play_visit(&p, error));
+    assert_ok(again(&p, error));
+    memory->revoked_count = 1;
+    memory->revoked[0] = shared.doctor.credential.serial;
+    assert_fails(CS_E_REVOKED, again(&p, error));
+    memory->revoked[0] = shared.patient.credential.serial; /* who signed the consent */
+    assert_fails(CS_E_REVOKED, again(&p, error));
+    memory->revoked_count = 0;
+    cast_at(&shared, CAST_START + 3600001);
+    assert_fails(CS_E_EXPIRED, again(&p, error));
+    cast_at(&shared, CAST_START + CAST_YEAR + 1);
+    assert_fails(CS_E_EXPIRED, again(&p, error));
+    play_close(&p);
+}
+
 /* Whoever has some certificate does not register as anybody. */
 static void test_identities(void **state)
 {
@@ -353,7 +381,10 @@ static void test_revoked_certificate(void **state)
     (void)state;
     cast_open(&c, CS_SUITE_P256, make_soft);
     play_open(&p, &c);
+    assert_ok(play_visit(&p, error));
     cast_revoke_certificate(&c, &c.doctor);
+    assert_fails(
+        CS_E_REVOKED, cs_access_check_again(&p.query, &c.hospital.party, &c.hospital.env, error));
     expect(&p, CS_E_REVOKED);
     play_close(&p);
     cast_close(&c);
@@ -525,6 +556,7 @@ int main(void)
         cmocka_unit_test_setup(test_expired, reset_cast),
         cmocka_unit_test_setup(test_revoked, reset_cast),
         cmocka_unit_test_setup(test_certificates, reset_cast),
+        cmocka_unit_test_setup(test_revoked_in_session, reset_cast),
         cmocka_unit_test_setup(test_identities, reset_cast),
         cmocka_unit_test_setup(test_revoked_certificate, reset_cast),
         cmocka_unit_test_setup(test_consent, reset_cast),
