@@ -130,11 +130,11 @@ static int handle_revocations(void *app, void *worker, const cs_http_request *re
 }
 
 static const cs_http_route routes[] = {
-    {"POST", "/v1/register", "register", handle_register},
-    {"POST", "/v1/publish", "publish", handle_publish},
-    {"POST", "/v1/search", "search", handle_search},
-    {"GET", "/v1/parameters", "parameters", handle_parameters},
-    {"GET", "/v1/revocations", "revocations", handle_revocations},
+    {"POST", "/v1/register", "register", handle_register, CS_MESSAGE_MAX},
+    {"POST", "/v1/publish", "publish", handle_publish, CS_MESSAGE_MAX},
+    {"POST", "/v1/search", "search", handle_search, CS_MESSAGE_MAX},
+    {"GET", "/v1/parameters", "parameters", handle_parameters, 0},
+    {"GET", "/v1/revocations", "revocations", handle_revocations, 0},
 };
 
 /* The first list is there before the first request is. */

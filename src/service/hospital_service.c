@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/hospital_service.h"
 
+#include "service/frames.h"
 #include "service/hospital_visit.h"
 
 #include <stdlib.h>
+
+#define RECORD_BODY_MAX (CS_FRAME_HEAD_MAX + CS_MESSAGE_MAX) /* S5: a head and one message */
+/* F1: the same, the diagnosis, and for each of its chunks a frame and a tag. */
+#define FILE_BODY_MAX (RECORD_BODY_MAX + CS_DIAGNOSIS_MAX + 64 * 1024)
 
 static int handle_session(void *app, void *worker, const cs_http_request *request,
     cs_http_answer *answer, cs_error *error)
@@ -44,10 +49,10 @@ static int handle_hospital(void *app, void *worker, const cs_http_request *reque
 }
 
 static const cs_http_route routes[] = {
-    {"POST", "/v1/session", "session", handle_session},
-    {"POST", "/v1/record", "record", handle_record},
-    {"POST", "/v1/file", "file", handle_file},
-    {"GET", "/v1/hospital", "hospital", handle_hospital},
+    {"POST", "/v1/session", "session", handle_session, CS_MESSAGE_MAX},
+    {"POST", "/v1/record", "record", handle_record, RECORD_BODY_MAX},
+    {"POST", "/v1/file", "file", handle_file, FILE_BODY_MAX},
+    {"GET", "/v1/hospital", "hospital", handle_hospital, 0},
 };
 
 static int look_after_sessions(cs_server *server, cs_worker *worker, cs_error *error)

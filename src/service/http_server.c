@@ -21,6 +21,7 @@
  * More headers than fit are answered with 431. */
 #define CONNECTION_MEMORY ((size_t)64 << 10)
 #define REASON_MAX 200
+#define FIRST_BODY_SIZE 64u /* of a buffer, which then doubles */
 
 #define REQUESTS "chartseal_requests"
 #define SECONDS "chartseal_request_seconds"
@@ -219,8 +220,8 @@ static bool is_announced_too_large(const cs_http_job *job)
     const char *expect =
         MHD_lookup_connection_value(job->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT);
 
-    return length != NULL && expect != NULL &&
-           strtoull(length, NULL, 10) > job->server->config.body_max;
+    return length != NULL && expect != NULL && job->route != NULL &&
+           strtoull(length, NULL, 10) > job->route->body_max;
 }
 
 static enum MHD_Result count_length(
@@ -245,19 +246,45 @@ static bool is_ambiguous(struct MHD_Connection *connection)
     return lengths > 1;
 }
 
+/* Takes what so much more of this body will need from the budget; false: it is not there. Only this
+ * thread takes from it. */
+static bool charge(cs_http_job *job, size_t more)
+{
+    size_t budget = job->server->config.receipt_max;
+    size_t memory = job->charged == 0 ? FIRST_BODY_SIZE : job->charged;
+
+    if (job->body.n + more <= job->charged)
+        return true;
+    if (job->body.n + more > CS_HTTP_SHORT_BODY_MAX)
+        budget /= 2;
+    while (memory < job->body.n + more) /* as a buffer grows */
+        memory *= 2;
+    if (atomic_load(&job->server->in_receipt) - job->charged + memory > budget)
+        return false;
+    atomic_fetch_add(&job->server->in_receipt, memory - job->charged);
+    job->charged = memory;
+    return true;
+}
+
+/* What goes over a limit is dropped, and what comes after it is read into nothing. */
 static enum MHD_Result receive_body(cs_http_job *job, const char *data, size_t *size)
 {
     cs_view view = {(const uint8_t *)data, *size};
-    size_t limit = job->route == NULL ? 0 : job->server->config.body_max;
+    size_t limit = job->route == NULL ? 0 : job->route->body_max;
 
     *size = 0;
-    if (view.n > limit - job->body.n) {
-        job->too_large = job->route != NULL;
-        cs_buf_free(&job->body);
-        return MHD_YES;
-    }
     if (job->too_large)
         return MHD_YES;
+    if (view.n > limit - job->body.n) {
+        job->too_large = job->route != NULL;
+        cs_http_body_free(job);
+        return MHD_YES;
+    }
+    job->no_room = job->no_room || !charge(job, view.n);
+    if (job->no_room) {
+        cs_http_body_free(job);
+        return MHD_YES;
+    }
     return cs_buf_append(&job->body, view, NULL) == CS_OK ? MHD_YES : MHD_NO;
 }
 
@@ -269,6 +296,8 @@ static enum MHD_Result handle_received(cs_http_job *job, const char *method, con
         return send_unrouted(job, method, path);
     if (job->too_large)
         return send_code(job, MHD_HTTP_CONTENT_TOO_LARGE, "too-large");
+    if (job->no_room)
+        return send_code(job, MHD_HTTP_SERVICE_UNAVAILABLE, "busy");
     if (cs_http_submit(job, CS_HTTP_IN_WORK))
         return MHD_YES;
     return send_code(job, MHD_HTTP_SERVICE_UNAVAILABLE, "busy");
@@ -355,8 +384,8 @@ static void fill_defaults(cs_http_server_config *config)
     config->connections = or_default(config->connections, CONNECTIONS_DEFAULT);
     config->timeout_s = or_default(config->timeout_s, TIMEOUT_S_DEFAULT);
     config->receive_s = or_default(config->receive_s, RECEIVE_TIMEOUTS * config->timeout_s);
-    if (config->body_max == 0)
-        config->body_max = CS_HTTP_BODY_MAX_DEFAULT;
+    if (config->receipt_max == 0)
+        config->receipt_max = CS_HTTP_RECEIPT_MAX_DEFAULT;
 }
 
 static int check_routes(const cs_http_server_config *config, cs_error *error)
@@ -440,6 +469,7 @@ int cs_http_server_start(cs_http_server **out, const cs_http_server_config *conf
         return CS_FAIL(error, CS_E_MEMORY, "no memory for the HTTP service");
     server->config = *config;
     server->listen_fd = -1;
+    atomic_init(&server->in_receipt, 0);
     server->port = config->port;
     fill_defaults(&server->config);
     (void)pthread_mutex_init(&server->lock, NULL); /* none of these fails on Linux */

@@ -20,7 +20,8 @@
  * Built in: GET /healthz and GET /metrics, answered without a worker, so that they answer also when
  * all workers are busy.
  *
- * Hostile clients: sizes of headers and bodies are limited, connections are counted, a silent
+ * Hostile clients: sizes of headers and bodies are limited, each route's by what it needs and those
+ * of all connections together by one budget; connections are counted, a silent
  * connection is closed after `timeout_s`, and one that does not get its whole request across in
  * `receive_s` is closed too, however steadily it drips.
  */
@@ -29,8 +30,12 @@
 
 #include "service/metrics.h"
 
-/* Messages of the protocol are small; the largest is a diagnosis to be filed. */
-#define CS_HTTP_BODY_MAX_DEFAULT (4u << 20)
+/* Bodies in receipt or in work, over all connections: anybody can send, so this bounds what senders
+ * who are not known yet can make the service hold. With the headers of all connections (32 MiB) and
+ * what the workers need it stays below 96 MiB. */
+#define CS_HTTP_RECEIPT_MAX_DEFAULT ((size_t)24 << 20)
+/* Larger bodies may take half of the budget, so that they leave room for short messages. */
+#define CS_HTTP_SHORT_BODY_MAX ((size_t)64 << 10)
 /* One pull of a stream should append about this much: one chunk of the AEAD with its tag fits. */
 #define CS_HTTP_PULL_SIZE 65536u
 
@@ -70,6 +75,7 @@ typedef struct cs_http_route {
     const char *path;      /* exactly */
     const char *procedure; /* the name in metrics and logs */
     cs_http_handle *handle;
+    size_t body_max; /* over it 413; 0: takes no body */
 } cs_http_route;
 
 /* Zero means the default everywhere. What pointers point to must outlive the server. */
@@ -78,7 +84,7 @@ typedef struct cs_http_server_config {
     uint16_t port;        /* 0: any free one, see cs_http_server_port */
     unsigned workers;     /* 4 */
     unsigned queue;       /* requests waiting for a worker; 64 */
-    size_t body_max;      /* CS_HTTP_BODY_MAX_DEFAULT; over it 413 */
+    size_t receipt_max;   /* CS_HTTP_RECEIPT_MAX_DEFAULT; over it 503 */
     unsigned connections; /* 512; further ones wait to be accepted */
     unsigned timeout_s;   /* of silence on a connection; 30 */
     unsigned receive_s;   /* for the whole of one request; 4 * timeout_s */

@@ -17,10 +17,17 @@ static void release_answer(cs_http_answer *answer)
     *answer = (cs_http_answer){0};
 }
 
+void cs_http_body_free(cs_http_job *job)
+{
+    cs_buf_free(&job->body);
+    atomic_fetch_sub(&job->server->in_receipt, job->charged);
+    job->charged = 0;
+}
+
 void cs_http_job_free(cs_http_job *job)
 {
     release_answer(&job->answer);
-    cs_buf_free(&job->body);
+    cs_http_body_free(job);
     cs_buf_free(&job->piece);
     free(job);
 }
@@ -150,7 +157,7 @@ static void call_handler(cs_http_job *job, void *worker)
         tell_failure(job, &error);
         cs_http_answer_code(job, status_of(rc), cs_code_name(rc));
     }
-    cs_buf_free(&job->body);
+    cs_http_body_free(job);
 }
 
 static void call_read(cs_http_job *job, void *worker)

@@ -16,6 +16,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define CS_HTTP_FROM_MAX 64
 
@@ -34,10 +35,12 @@ typedef struct cs_http_job {
     const cs_http_route *route; /* NULL: none, or built in */
     bool old_version;           /* HTTP/1.0: has no chunks, so that a cut stream would not show */
     bool too_large;
+    bool no_room;
     bool active; /* counted in server->active */
     char from[CS_HTTP_FROM_MAX];
     int64_t started_ms;
     cs_buf body;
+    size_t charged; /* of the budget, for the body */
     cs_http_state state;
     cs_http_answer answer;
     cs_buf piece; /* of a stream: what is being sent */
@@ -64,6 +67,8 @@ struct cs_http_server {
     cs_http_watch *watch;
     cs_http_worker *workers;
 
+    atomic_size_t in_receipt; /* memory of all bodies */
+
     pthread_mutex_t lock;
     pthread_cond_t work;  /* the queue has something, or it is time to quit */
     pthread_cond_t quiet; /* nothing is active */
@@ -87,6 +92,8 @@ bool cs_http_submit(cs_http_job *job, cs_http_state state);
 
 /* Fills the answer with the name of a code as plain text, after releasing what was in it. */
 void cs_http_answer_code(cs_http_job *job, unsigned status, const char *name);
+/* The body, and its share of the budget. */
+void cs_http_body_free(cs_http_job *job);
 void cs_http_job_free(cs_http_job *job);
 
 #endif

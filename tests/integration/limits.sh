@@ -45,6 +45,32 @@ say "hostile bodies"
 [ "$(curl -s -o "$work/answer" -w '%{http_code}' "$cloud_url/v1/parameters")" = 200 ]
 cmp "$work/answer" "$work/cloud/cloud.cbor"
 
+say "bodies that never end, on every connection"
+python3 - "$cloud_port" "${pids[cloud]}" "${SANITIZE:-OFF}" <<'PYTHON'
+import socket, sys, time
+port, pid, sanitized = int(sys.argv[1]), sys.argv[2], sys.argv[3] != "OFF"
+held = []
+for size, count in ((4 << 20, 20), (262144, 300), (60000, 180)):
+    for _ in range(count):
+        s = socket.create_connection(("127.0.0.1", port))
+        try:
+            s.sendall(b"POST /v1/search HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+            s.sendall(bytes(size - 1))
+        except OSError:
+            pass
+        held.append(s)
+time.sleep(0.5)
+most = [int(line.split()[1]) for line in open(f"/proc/{pid}/status") if line.startswith("VmHWM")][0]
+print(f"{most} KiB", "with a sanitizer" if sanitized else "")
+if most > 96 << 10 and not sanitized: # a sanitizer has a multiple of it for itself
+    sys.exit(f"FAILED: {most} KiB of memory")
+held[319].sendall(b"x") # the last of the large ones
+answer = held[319].recv(4096)
+if b" 503 " not in answer or b"Retry-After" not in answer:
+    sys.exit(f"FAILED: {answer!r} and not 503")
+PYTHON
+[ "$(post /v1/search --data-binary 'not CBOR')" = 400 ] || fail "no answer after the flood"
+
 say "a full queue"
 hold_lock 2
 asked=()

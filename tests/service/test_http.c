@@ -118,10 +118,10 @@ static int stream(void *app, void *worker, const cs_http_request *request, cs_ht
 }
 
 static const cs_http_route routes[] = {
-    {"POST", "/echo", "echo", echo},
-    {"POST", "/gate", "gate", wait_at_gate},
-    {"POST", "/fail", "fail", fail_with_secret},
-    {"POST", "/stream", "stream", stream},
+    {"POST", "/echo", "echo", echo, 100000},
+    {"POST", "/gate", "gate", wait_at_gate, 100},
+    {"POST", "/fail", "fail", fail_with_secret, 100},
+    {"POST", "/stream", "stream", stream, 100},
 };
 
 static void *new_worker(void *app, cs_error *error)
@@ -155,7 +155,6 @@ static cs_http_server_config configuration(void)
 {
     return (cs_http_server_config){
         .queue = 32,
-        .body_max = 100000,
         .timeout_s = 5,
         .routes = routes,
         .route_count = sizeof routes / sizeof routes[0],

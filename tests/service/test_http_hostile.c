@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 
 #define ANSWER_MAX 4096
+#define RECEIPT_MAX 400000
 
 static cs_http_server *server;
 
@@ -46,15 +47,16 @@ static int stream(void *app, void *worker, const cs_http_request *request, cs_ht
 }
 
 static const cs_http_route routes[] = {
-    {"POST", "/echo", "echo", echo},
-    {"GET", "/stream", "stream", stream},
+    {"POST", "/echo", "echo", echo, 10000},
+    {"POST", "/large", "large", echo, 100000},
+    {"GET", "/stream", "stream", stream, 0},
 };
 
 static int start_server(void **state)
 {
     const cs_http_server_config config = {
         .workers = 2,
-        .body_max = 10000,
+        .receipt_max = RECEIPT_MAX,
         .connections = 16,
         .timeout_s = 1,
         .receive_s = 2,
@@ -215,6 +217,72 @@ static void test_half_requests(void **state)
     assert_still_serving();
 }
 
+/* ---- memory for bodies */
+
+/* All of a body of zeros but its last byte. */
+static int begin_body(const char *path, unsigned length)
+{
+    static char zeros[100000];
+    char head[128];
+    int fd = raw_connection();
+
+    (void)snprintf(head, sizeof head,
+        "POST %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %u\r\n\r\n", path,
+        length);
+    assert_true(say(fd, head));
+    memset(zeros, '0', sizeof zeros);
+    assert_int_equal(send(fd, zeros, length - 1, MSG_NOSIGNAL), length - 1);
+    return fd;
+}
+
+static void end_body(int fd, const char *status)
+{
+    char answer[ANSWER_MAX];
+
+    assert_true(say(fd, "0"));
+    listen_to_end(fd, answer);
+    if (strstr(answer, status) == NULL)
+        fail_msg("not %s: %s", status, answer);
+    if (strstr(status, "503") != NULL)
+        assert_non_null(strstr(answer, "Retry-After: 1"));
+}
+
+/* Everybody together has a budget: who is over it is told to come back, large bodies first. */
+static void test_budget(void **state)
+{
+    int large[3];
+    int fds[12];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        large[i] = begin_body("/large", 90000);
+    (void)usleep(200000);
+    end_body(large[2], "HTTP/1.1 503");
+    end_body(large[1], "HTTP/1.1 503");
+    for (size_t i = 0; i < 2; i++)
+        fds[i] = begin_body("/echo", 5000);
+    end_body(fds[0], "HTTP/1.1 200");
+    end_body(fds[1], "HTTP/1.1 200");
+    (void)close(large[0]);
+    (void)usleep(200000);
+    for (size_t i = 0; i < 12; i++)
+        fds[i] = begin_body("/echo", 10000);
+    (void)usleep(200000);
+    for (size_t i = 0; i < 12; i++)
+        end_body(fds[i], "HTTP/1.1 200");
+    end_body(begin_body("/large", 80000), "HTTP/1.1 200"); /* all of it was given back */
+    assert_still_serving();
+}
+
+/* A route takes what it needs and no more. */
+static void test_body_of_a_route(void **state)
+{
+    (void)state;
+    end_body(begin_body("/echo", 10001), "HTTP/1.1 413");
+    end_body(begin_body("/large", 10001), "HTTP/1.1 200");
+    assert_still_serving();
+}
+
 static void test_silence(void **state)
 {
     int fd = raw_connection();
@@ -356,6 +424,8 @@ int main(void)
         cmocka_unit_test(test_endless_body),
         cmocka_unit_test(test_header_flood),
         cmocka_unit_test(test_half_requests),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_body_of_a_route),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_dripping),
         cmocka_unit_test(test_many_connections),
