@@ -20,6 +20,10 @@
 #include <chartseal/wire.h>
 
 #define CS_DELTA_T_DEFAULT 60000 /* ms */
+/* How long a message is remembered: while its time lets it pass, and a margin, since who checks the
+ * time and then waits for the token or the database is later than the clock that he looked at. */
+#define CS_SEEN_MARGIN_MS 60000
+#define CS_SEEN_MS(delta_t) (2 * (delta_t) + CS_SEEN_MARGIN_MS)
 
 /* What a step may ask of the world. All members but `now` may be shared by steps. */
 typedef struct cs_env {

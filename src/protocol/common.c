@@ -107,7 +107,7 @@ int cs_check_same_time(uint64_t clear, uint64_t sealed, cs_error *error)
 int cs_check_fresh(const cs_env *env, const uint8_t digest[CS_HASH_SIZE], cs_error *error)
 {
     bool fresh = false;
-    int rc = env->seen(env->context, digest, env->now + 2 * env->delta_t, &fresh, error);
+    int rc = env->seen(env->context, digest, env->now + CS_SEEN_MS(env->delta_t), &fresh, error);
 
     if (rc != CS_OK)
         return rc;

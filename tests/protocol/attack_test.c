@@ -253,6 +253,36 @@ static void test_without_scalar(void **state)
     assert_ok(play_visit(&p, error));
 }
 
+static int note_until(
+    void *context, const uint8_t hash[CS_HASH_SIZE], int64_t until, bool *fresh, cs_error *error)
+{
+    int64_t *noted = context;
+
+    (void)hash, (void)error;
+    *noted = until;
+    *fresh = true;
+    return CS_OK;
+}
+
+/* A message whose time is as far ahead as it may be, repeated in its last moment to somebody who
+ * looked at the clock and then waited ten seconds for the database, while others went on and forgot
+ * what was past. */
+static void test_replay_at_the_edge(void **state)
+{
+    const uint8_t digest[CS_HASH_SIZE] = {1};
+    int64_t until = 0;
+    cs_env env = {
+        .now = CAST_START, .delta_t = CS_DELTA_T_DEFAULT, .seen = note_until, .context = &until};
+    uint64_t time = (uint64_t)(env.now + env.delta_t);
+
+    (void)state;
+    assert_ok(cs_check_time(&env, time, error));
+    assert_ok(cs_check_fresh(&env, digest, error));
+    env.now += 2 * env.delta_t;
+    assert_ok(cs_check_time(&env, time, error));
+    assert_true(until >= env.now + 10000);
+}
+
 /* Eq. 4: a cloud that delivers another S_X than the credential's is found out, nothing is kept. */
 static void test_wrong_scalar(void **state)
 {
@@ -431,6 +461,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_s3_passed_on, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_referral_and_consent, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_without_scalar, open_play, close_play),
+        cmocka_unit_test(test_replay_at_the_edge),
         cmocka_unit_test_setup_teardown(test_wrong_scalar, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_reflection, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_credential, open_play, close_play),
