@@ -90,6 +90,7 @@ typedef struct cs_query {
     uint8_t h_request[CS_HASH_SIZE];      /* h(S1), or h(S3) */
     uint8_t signature[CS_SIGNATURE_SIZE]; /* SigD2, or SigD3: evidence */
     uint8_t h_access[CS_HASH_SIZE];
+    bool known; /* also when it is refused: the doctor has signed this, with a key that PC knows */
     /* HPC only: */
     uint8_t h_certificate[CS_HASH_SIZE]; /* h(Cert_D) */
     cs_point r_d3;
@@ -124,6 +125,7 @@ typedef struct cs_publication {
     uint8_t h_request[CS_HASH_SIZE];
     uint8_t reply_secret[32];
     uint8_t signature[CS_SIGNATURE_SIZE];
+    bool known; /* as in cs_query, of the hospital */
 } cs_publication;
 CS_MUST_CHECK int cs_publication_open(
     cs_publication *out, const cs_party *pc, const cs_env *env, cs_view p1, cs_error *error);

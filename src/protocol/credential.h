@@ -8,4 +8,10 @@
 CS_MUST_CHECK int cs_credential_make(
     cs_credential *credential, const cs_party *pc, cs_view m, const cs_point *r, cs_error *error);
 
+/* By what cs_credential_check said: PC has issued it, be it out of its dates or revoked by now. */
+static inline bool cs_credential_is_authentic(int rc)
+{
+    return rc == CS_OK || rc == CS_E_EXPIRED || rc == CS_E_REVOKED;
+}
+
 #endif

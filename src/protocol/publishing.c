@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol/credential.h"
 #include "protocol/envelope.h"
 
 #include <chartseal/search.h>
@@ -79,6 +80,7 @@ static int check_publication(cs_publication *out, const cs_party *pc, const cs_e
             out->hospital.puk_sign, digest, error);
     if (rc == CS_OK)
         rc = cs_credential_check(&out->hospital, pc->cloud, env, CS_ROLE_HOSPITAL, error);
+    out->known = cs_credential_is_authentic(rc);
     if (rc == CS_OK && !cs_view_equal(publish->id_pc, cs_view_str(pc->cloud->id)))
         rc = CS_FAIL(error, CS_E_RECIPIENT, "the publication is for another public cloud");
     if (rc == CS_OK)
@@ -102,8 +104,6 @@ int cs_publication_open(
         rc = cs_decode(&cs_publish_schema, &publish, whole.body, error);
     if (rc == CS_OK)
         rc = cs_check_same_time(time, publish.time, error);
-    if (rc == CS_OK)
-        rc = check_publication(out, pc, env, &whole, &publish, error);
     if (rc == CS_OK) {
         cs_text_copy(out->id_p, sizeof out->id_p, publish.id_p);
         cs_text_copy(out->id_de, sizeof out->id_de, publish.id_de);
@@ -111,6 +111,8 @@ int cs_publication_open(
         memcpy(out->signature, whole.signature.p, CS_SIGNATURE_SIZE);
         rc = cs_hash(out->h_request, p1, error);
     }
+    if (rc == CS_OK)
+        rc = check_publication(out, pc, env, &whole, &publish, error);
     cs_buf_free(&plain);
     return rc;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "protocol/access.h"
+#include "protocol/credential.h"
 #include "protocol/envelope.h"
 
 #include <chartseal/consultation.h>
@@ -27,6 +28,7 @@ static int check_doctor(cs_query *q, const cs_party *hpc, const cs_env *env, con
             cd3->sig_d3, digest, error);
     if (rc == CS_OK)
         rc = cs_credential_check(&q->doctor, hpc->cloud, env, CS_ROLE_DOCTOR, error);
+    q->known = cs_credential_is_authentic(rc);
     if (rc == CS_OK && (!cs_view_equal(cd3->id_d, cs_view_str(q->doctor.id)) ||
                            !cs_view_equal(cd3->r_d1, cs_point_view(&q->doctor.r1))))
         rc = CS_FAIL(error, CS_E_CREDENTIAL, "the credential is another doctor's");
@@ -73,6 +75,8 @@ int cs_access_open(
     if (rc == CS_OK)
         rc = cs_check_same_time(time, cd3.t_d3, error);
     if (rc == CS_OK)
+        rc = cs_hash(out->h_request, s3, error);
+    if (rc == CS_OK)
         rc = take_request(out, hpc, &cd3, error);
     if (rc == CS_OK)
         rc = check_doctor(out, hpc, env, &cd3, digest, error);
@@ -82,8 +86,6 @@ int cs_access_open(
         rc = cs_access_check(out, hpc->cloud, env, cd3.consent, cd3.reason, error);
     if (rc == CS_OK)
         rc = cs_check_fresh(env, digest, error);
-    if (rc == CS_OK)
-        rc = cs_hash(out->h_request, s3, error);
     cs_buf_free(&plain);
     return rc;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "protocol/access.h"
+#include "protocol/credential.h"
 #include "protocol/envelope.h"
 
 #include <string.h>
@@ -20,6 +21,7 @@ static int check_doctor(cs_query *q, const cs_party *pc, const cs_env *env, cons
 
     if (rc == CS_OK)
         rc = cs_credential_check(&q->doctor, pc->cloud, env, CS_ROLE_DOCTOR, error);
+    q->known = cs_credential_is_authentic(rc);
     if (rc == CS_OK && !cs_view_equal(cd2->id_d, cs_view_str(q->doctor.id)))
         rc = CS_FAIL(error, CS_E_CREDENTIAL, "the credential is another doctor's");
     if (rc == CS_OK)
@@ -39,6 +41,8 @@ int cs_query_open(cs_query *out, const cs_party *pc, const cs_env *env, cs_view 
     memset(out, 0, sizeof *out);
     if (rc == CS_OK)
         rc = cs_check_same_time(time, cd2.t_d2, error);
+    if (rc == CS_OK)
+        rc = cs_hash(out->h_request, s1, error);
     if (rc == CS_OK) {
         cs_text_copy(out->id_p, sizeof out->id_p, cd2.id_p);
         cs_text_copy(out->id_de, sizeof out->id_de, cd2.id_de);
@@ -53,8 +57,6 @@ int cs_query_open(cs_query *out, const cs_party *pc, const cs_env *env, cs_view 
         rc = cs_access_check(out, pc->cloud, env, cd2.consent, cd2.reason, error);
     if (rc == CS_OK)
         rc = cs_check_fresh(env, digest, error);
-    if (rc == CS_OK)
-        rc = cs_hash(out->h_request, s1, error);
     cs_buf_free(&plain);
     return rc;
 }

@@ -79,12 +79,14 @@ int cs_cloud_publication(cs_server *server, cs_worker *worker, cs_view body, cs_
     if (publication == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a publication");
     rc = cs_publication_open(publication, pc, &worker->world.env, body, error);
-    if (rc == CS_OK) {
+    if (publication->known && rc != CS_E_REPLAY) {
+        decision->repeatable = rc != CS_OK;
         cs_decision_party(decision, publication->hospital.id, CS_ROLE_HOSPITAL);
         cs_decision_about(decision, publication->id_p, publication->id_de);
         cs_decision_evidence(decision, publication->h_request, publication->signature);
-        rc = index_keys(&keys, pc->storage, publication->id_p, publication->id_de, error);
     }
+    if (rc == CS_OK)
+        rc = index_keys(&keys, pc->storage, publication->id_p, publication->id_de, error);
     if (rc == CS_OK)
         rc = keep_value(worker, keys, publication, decision, error);
     if (rc == CS_OK)
@@ -176,10 +178,9 @@ int cs_cloud_search(cs_server *server, cs_worker *worker, cs_view body, cs_decis
     if (query == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a search");
     rc = cs_query_open(query, &server->actor->party, &worker->world.env, body, error);
-    if (rc == CS_OK) {
-        cs_decision_query(decision, query);
+    cs_decision_query(decision, query, rc);
+    if (rc == CS_OK)
         rc = answer_query(server, worker, query, &answer->body, error);
-    }
     free(query);
     return rc;
 }

@@ -20,7 +20,7 @@ static int give_notice(
 
     if (rc != CS_OK)
         return rc;
-    cs_decision_query(&notice, query);
+    cs_decision_query(&notice, query, CS_OK);
     rc = cs_outbox_put_notice(hospital->outbox, worker->store, query, worker->world.env.now, error);
     if (rc == CS_OK)
         rc = cs_decision_record(&notice, worker, CS_OK, error);
@@ -62,10 +62,9 @@ int cs_hpc_session(cs_server *server, cs_worker *worker, cs_view body, cs_decisi
     if (query == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a session");
     rc = cs_access_open(query, &server->actor->party, &worker->world.env, body, error);
-    if (rc == CS_OK) {
-        cs_decision_query(decision, query);
+    cs_decision_query(decision, query, rc);
+    if (rc == CS_OK)
         rc = open_session(server, worker, query, &answer->body, error);
-    }
     free(query);
     return rc;
 }
@@ -82,7 +81,7 @@ int cs_hpc_hold(cs_hpc *hospital, const cs_worker *worker, cs_view head, cs_held
         rc = cs_sessions_take(hospital->sessions, id, worker->world.env.now, out, error);
     if (rc != CS_OK)
         return rc;
-    cs_decision_query(decision, &(*out)->query);
+    cs_decision_query(decision, &(*out)->query, CS_OK);
     rc = cs_access_check_again(
         &(*out)->query, &hospital->server->actor->party, &worker->world.env, error);
     (*out)->over = rc != CS_OK;

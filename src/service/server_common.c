@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/server_common.h"
 
+#include "service/refusals.h"
 #include "service/signals.h"
 
 #include <stdarg.h>
@@ -115,6 +116,7 @@ int cs_server_open(cs_server **out, cs_home *home, cs_error *error)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for the service");
     server->home = home;
     atomic_init(&server->lists, 0);
+    (void)pthread_mutex_init(&server->tally.mutex, NULL); /* does not fail on Linux */
     cs_home_path(home, STORE_NAME, server->store_path);
     rc = cs_actor_open(&server->actor, home, true, error);
     if (rc == CS_OK)
@@ -214,8 +216,11 @@ void cs_decision_about(cs_decision *decision, const char *patient, const char *d
     (void)snprintf(decision->detail, sizeof decision->detail, "%s", detail);
 }
 
-void cs_decision_query(cs_decision *decision, const cs_query *query)
+void cs_decision_query(cs_decision *decision, const cs_query *query, int rc)
 {
+    if (!query->known || rc == CS_E_REPLAY)
+        return;
+    decision->repeatable = rc != CS_OK;
     cs_decision_party(decision, query->doctor.id, CS_ROLE_DOCTOR);
     cs_decision_about(decision, query->id_p, query->id_de);
     if (query->emergency)
@@ -315,7 +320,7 @@ int cs_server_decide(cs_server *server, cs_worker *worker, const cs_http_request
         rc = step(server, worker, request->body, &decision, answer, error);
     if (rc == CS_OK && !decision.recorded)
         rc = cs_decision_record(&decision, worker, CS_OK, error);
-    if (rc != CS_OK && cs_decision_record(&decision, worker, rc, &unrecorded) != CS_OK)
+    if (rc != CS_OK && cs_refusal_record(server, worker, &decision, rc, &unrecorded) != CS_OK)
         cs_server_log_error(server, "a refusal is missing in the audit log", &unrecorded);
     cs_server_count_ops(server, request->procedure, before);
     labels[1] = (cs_label){"outcome", cs_code_name(rc)};
@@ -363,16 +368,23 @@ void cs_server_seal(cs_server *server, cs_worker *worker)
         cs_server_log_error(server, "the audit log is not sealed", &why);
 }
 
-static int seal_audit(cs_server *server, cs_worker *worker, bool at_once, cs_error *error)
+/* What was counted is written down when it is time, or `at_once`; so is the seal. */
+static int keep_audit(cs_server *server, cs_worker *worker, bool at_once, cs_error *error)
 {
     cs_op_counts before = cs_ops_of_thread();
-    int rc;
+    int64_t now;
+    int rc = CS_OK;
 
     cs_world_tick(&worker->world);
-    rc = cs_audit_follow(server->audit, worker->store, error);
+    now = worker->world.env.now;
+    if (at_once || now - server->tally_at >= CS_REFUSALS_WRITE_MS || now < server->tally_at) {
+        rc = cs_refusals_write(server, worker, error);
+        server->tally_at = rc == CS_OK ? now : server->tally_at;
+    }
     if (rc == CS_OK)
-        rc = cs_audit_seal_when_due(
-            server->audit, worker->store, worker->world.env.now, at_once, error);
+        rc = cs_audit_follow(server->audit, worker->store, error);
+    if (rc == CS_OK)
+        rc = cs_audit_seal_when_due(server->audit, worker->store, now, at_once, error);
     cs_server_count_ops(server, "audit", before);
     return rc;
 }
@@ -405,7 +417,7 @@ static int keep_house(
         if (rc == CS_OK && tick != NULL)
             rc = tick(server, worker, &failure);
         if (rc == CS_OK)
-            rc = seal_audit(server, worker, false, &failure);
+            rc = keep_audit(server, worker, false, &failure);
         if (rc != CS_OK && worker->world.env.now - said_at >= LOG_REPEAT_MS) {
             cs_server_log_error(server, "housekeeping", &failure);
             said_at = worker->world.env.now;
@@ -449,7 +461,7 @@ int cs_server_run(cs_server *server, const cs_server_options *options, const cs_
         cs_server_log(server, "stopping");
         stopped = cs_http_server_stop(&http, CS_SERVER_GRACE_MS, rc == CS_OK ? error : NULL);
         rc = rc == CS_OK ? stopped : rc;
-        stopped = seal_audit(server, worker, true, rc == CS_OK ? error : NULL);
+        stopped = keep_audit(server, worker, true, rc == CS_OK ? error : NULL);
         rc = rc == CS_OK ? stopped : rc;
         cs_server_log(server, "stopped");
     }

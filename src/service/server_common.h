@@ -8,8 +8,8 @@
  *
  * Every request to the protocol is a decision: cs_server_decide runs its step, counts the token
  * operations it took, and has an audit entry on the disk before the answer leaves, also for what
- * was refused. A refusal is a body of the protocol's (cs_refusal_make) with the HTTP status of its
- * category.
+ * was refused, if it is known whom to hold to it (refusals.h). A refusal is a body of the
+ * protocol's (cs_refusal_make) with the HTTP status of its category.
  *
  * What is logged on standard error names classes of errors and places in the program, never an
  * identity.
@@ -19,6 +19,7 @@
 #include "service/home.h"
 #include "service/http_server.h"
 #include "service/metrics.h"
+#include "service/tally.h"
 #include "service/trust_watch.h"
 #include "service/wire_log.h"
 
@@ -35,6 +36,8 @@ typedef struct cs_server {
     cs_actor *actor;
     cs_metrics *metrics;
     cs_audit *audit;
+    cs_tally tally;   /* refusals of what nobody signed, until they are written down */
+    int64_t tally_at; /* when they were last; the ticking thread's */
     char store_path[CS_PATH_MAX];
     cs_trust_watch *trust; /* whose certificates are believed now; actor->trust is of the start */
     atomic_uint lists;     /* revocation lists taken in since the start: workers load a newer one */
@@ -70,13 +73,15 @@ typedef struct cs_decision {
     char reason[CS_TEXT_MAX + 1];                       /* of an emergency access; empty: none */
     uint8_t evidence[CS_HASH_SIZE + CS_SIGNATURE_SIZE]; /* h(request) ‖ signature */
     bool has_evidence;
-    bool recorded; /* the step has written its entry itself, in one transaction with its effect */
+    bool repeatable; /* refused before it was known whether the request came before */
+    bool recorded;   /* the step has written its entry itself, in one transaction with its effect */
 } cs_decision;
 
 void cs_decision_party(cs_decision *decision, const char *who, cs_role role);
 void cs_decision_about(cs_decision *decision, const char *patient, const char *detail);
-/* Who asks, for whom, in which department, by what right, signed how. */
-void cs_decision_query(cs_decision *decision, const cs_query *query);
+/* Who asks, for whom, in which department, by what right, signed how; rc is what came of opening
+ * the request. What is not known to be the doctor's says nothing about her. */
+void cs_decision_query(cs_decision *decision, const cs_query *query, int rc);
 void cs_decision_evidence(cs_decision *decision, const uint8_t h_request[CS_HASH_SIZE],
     const uint8_t signature[CS_SIGNATURE_SIZE]);
 /* Append the entry; outcome is a cs_code. */

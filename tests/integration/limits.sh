@@ -71,29 +71,55 @@ if b" 503 " not in answer or b"Retry-After" not in answer:
 PYTHON
 [ "$(post /v1/search --data-binary 'not CBOR')" = 400 ] || fail "no answer after the flood"
 
+say "rubbish leaves one entry of its kind"
+member patient early P-0
+enrol patient P-0
+echo phrase >"$work/early.phrase"
+cs patient register --dir "$work/early" --cloud-url "$cloud_url" --code-file "$work/P-0.code" \
+    --passphrase-file "$work/early.phrase" --wire-log "$work/early.log" >/dev/null
+# What the cloud has to write something for, again and again: it asks whether it has seen it.
+jq -r 'select(.type == "R1") | .hex' "$work/early.log" |
+    python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' >"$work/r1"
+entries() {
+    cs audit verify --dir "$work/cloud" --json | jq .entries
+}
+before=$(entries)
+for ((i = 0; i < 30; i++)); do
+    [ "$(post /v1/search --data-binary "rubbish $i")" = 400 ] || fail "rubbish"
+    [ "$(post /v1/register --data-binary "@$work/r1")" = 403 ] || fail "a message repeated"
+done
+[ $(($(entries) - before)) -le 6 ] || fail "$(($(entries) - before)) entries for 60 requests"
+stop cloud
+cs audit export --dir "$work/cloud" --out "$work/cloud.fhir" >/dev/null
+[ "$(jq '[.entry[].resource | select(.subtype[0].code == "register" and .outcomeDesc == "replay") |
+    .entity[0].description | split(" ")[0] | tonumber] | add' "$work/cloud.fhir")" -eq 30 ] ||
+    fail "the repetitions are not counted in the log"
+start cloud --workers 1 --queue 2
+
 say "a full queue"
 hold_lock 2
 asked=()
 for i in 1 2 3 4 5 6; do
-    curl -s -o /dev/null -D "$work/head.$i" --data-binary x "$cloud_url/v1/search" &
+    curl -s -o /dev/null -D "$work/head.$i" --data-binary "@$work/r1" "$cloud_url/v1/register" &
     asked+=($!)
     sleep 0.05
 done
 curl -sf "$cloud_url/healthz" >/dev/null || fail "no /healthz while all workers are busy"
 wait "${asked[@]}" "$holder"
 [ "$(grep -l ' 503 ' "$work"/head.* | wc -l)" -eq 3 ] || fail "$(head -n 1 "$work"/head.*)"
-[ "$(grep -l ' 400 ' "$work"/head.* | wc -l)" -eq 3 ] || fail "$(head -n 1 "$work"/head.*)"
+[ "$(grep -l ' 403 ' "$work"/head.* | wc -l)" -eq 3 ] || fail "$(head -n 1 "$work"/head.*)"
 [ "$(grep -li '^retry-after: [1-9]' "$work"/head.* | wc -l)" -eq 3 ] ||
     fail "503 without Retry-After"
 
 say "a stop in the middle of a request"
 hold_lock 1
-curl -s -o /dev/null -w '%{http_code}' --data-binary x "$cloud_url/v1/search" >"$work/status" &
+curl -s -o /dev/null -w '%{http_code}' --data-binary "@$work/r1" "$cloud_url/v1/register" \
+    >"$work/status" &
 last=$!
 sleep 0.3
 stop cloud
 wait "$last" "$holder"
-[ "$(cat "$work/status")" = 400 ] || fail "the request got no answer: $(cat "$work/status")"
+[ "$(cat "$work/status")" = 403 ] || fail "the request got no answer: $(cat "$work/status")"
 
 say "a cloud that is away"
 start cloud

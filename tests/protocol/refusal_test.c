@@ -268,6 +268,7 @@ static void test_revoked(void **state)
     revoke_at(&shared.patient, shared.doctor.credential.serial, &p);
     revoke_at(&shared.doctor, shared.patient.credential.serial, &p);
     revoke_at(&shared.pc, shared.doctor.credential.serial, &p);
+    assert_true(p.query.known);
     revoke_at(&shared.pc, shared.patient.credential.serial, &p); /* who signed the consent */
     revoke_at(&shared.hospital, shared.doctor.credential.serial, &p);
     revoke_at(&shared.hospital, shared.patient.credential.serial, &p);
@@ -398,6 +399,11 @@ static void test_consent(void **state)
     play_open(&p, &shared);
     p.no_consent = true;
     expect(&p, CS_E_CONSENT);
+    assert_true(p.query.known); /* the audit log can name her */
+    assert_string_equal(p.query.doctor.id, shared.doctor.id);
+    assert_fails(CS_E_MALFORMED, cs_query_open(&p.query, &shared.pc.party, &shared.pc.env,
+                                     cs_view_str("rubbish"), error));
+    assert_false(p.query.known);
     p.no_consent = false;
     p.consent_department = "dermatology";
     expect(&p, CS_E_CONSENT);
