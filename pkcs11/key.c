@@ -126,8 +126,29 @@ static int take_facts(p11_job *job, const p11_facts *facts, p11_key *key)
         facts->class, job->error);
 }
 
+/* What the key is permitted besides its use, NULL for nothing. A key that is S_X, s or the storage
+ * key does one thing; of the others, one that decrypts must not sign (docs/threat-model.md). */
+static const char *other_use(const p11_facts *facts, cs_use use)
+{
+    if (use == CS_USE_SIGN)
+        return NULL;
+    if (facts->sign && (use == CS_USE_AGREE || use == CS_USE_SCALAR))
+        return "sign";
+    if (use == CS_USE_AGREE)
+        return NULL;
+    if (facts->decrypt || facts->unwrap)
+        return facts->decrypt ? "decrypt" : "unwrap other keys";
+    if (facts->encrypt || facts->wrap)
+        return facts->encrypt ? "encrypt" : "wrap other keys";
+    if (facts->derive && use != CS_USE_SCALAR)
+        return "derive other keys";
+    return facts->private ? NULL : "be used without a login";
+}
+
 static int check_facts(p11_job *job, const p11_facts *facts, const p11_key *key)
 {
+    const char *other = other_use(facts, key->base.info.use);
+
     if (!can(facts, key->base.info.use, key->base.suite))
         return CS_FAIL(job->error, CS_E_TOKEN_UNSUITABLE,
             "key %s of token %s is of another type or curve, or not permitted this use; see "
@@ -137,6 +158,10 @@ static int check_facts(p11_job *job, const p11_facts *facts, const p11_key *key)
         return CS_FAIL(job->error, CS_E_KEY_EXPOSED,
             "key %s of token %s can be read out (%s); generate another in the token", facts->label,
             job->token->label, facts->extractable ? "extractable" : "not sensitive");
+    if (other != NULL)
+        return CS_FAIL(job->error, CS_E_TOKEN_UNSUITABLE,
+            "key %s of token %s may %s, too; take a key that is for one use alone", facts->label,
+            job->token->label, other);
     return CS_OK;
 }
 
@@ -250,6 +275,9 @@ static CK_RV same_public(p11_job *job, const p11_key *key, CK_OBJECT_HANDLE obje
     *same = false;
     if (rv != CKR_OK)
         return rv;
+    job->rc = check_facts(job, &facts, key);
+    if (job->rc != CS_OK)
+        return CKR_OK;
     if (key->base.info.public_key_size > 0) {
         rv = take_public(job, object, &facts, &fresh);
         if (rv != CKR_OK || job->rc != CS_OK)

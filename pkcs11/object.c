@@ -67,13 +67,15 @@ CK_RV p11_read(
     return CKR_OK;
 }
 
-static CK_RV read_flag(p11_job *job, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, bool *out)
+/* unsaid: what holds when the token does not tell. */
+static CK_RV read_flag(
+    p11_job *job, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, bool unsaid, bool *out)
 {
     CK_BBOOL value = CK_FALSE;
     CK_ULONG n = sizeof value;
     CK_RV rv = p11_read(job, object, type, &value, &n);
 
-    *out = n == sizeof value && value != CK_FALSE;
+    *out = n == sizeof value ? value != CK_FALSE : unsaid;
     return rv;
 }
 
@@ -90,25 +92,32 @@ static CK_RV read_ulong(
     return rv;
 }
 
+/* What is not said is taken for the worse where it is about reading the key out. Other uses count
+ * only when a token says that it permits them: some cards say little. */
 static CK_RV read_flags(p11_job *job, CK_OBJECT_HANDLE object, p11_facts *out)
 {
     const struct {
         CK_ATTRIBUTE_TYPE type;
-        bool *value;
+        bool unsaid, *value;
     } flags[] = {
-        {CKA_SIGN, &out->sign},
-        {CKA_DERIVE, &out->derive},
-        {CKA_SENSITIVE, &out->sensitive},
-        {CKA_EXTRACTABLE, &out->extractable},
-        {CKA_LOCAL, &out->local},
-        {CKA_ALWAYS_SENSITIVE, &out->always_sensitive},
-        {CKA_NEVER_EXTRACTABLE, &out->never_extractable},
-        {CKA_ALWAYS_AUTHENTICATE, &out->always_authenticate},
+        {CKA_SIGN, false, &out->sign},
+        {CKA_DERIVE, false, &out->derive},
+        {CKA_ENCRYPT, false, &out->encrypt},
+        {CKA_DECRYPT, false, &out->decrypt},
+        {CKA_WRAP, false, &out->wrap},
+        {CKA_UNWRAP, false, &out->unwrap},
+        {CKA_PRIVATE, true, &out->private},
+        {CKA_SENSITIVE, false, &out->sensitive},
+        {CKA_EXTRACTABLE, true, &out->extractable},
+        {CKA_LOCAL, false, &out->local},
+        {CKA_ALWAYS_SENSITIVE, false, &out->always_sensitive},
+        {CKA_NEVER_EXTRACTABLE, false, &out->never_extractable},
+        {CKA_ALWAYS_AUTHENTICATE, false, &out->always_authenticate},
     };
     CK_RV rv = CKR_OK;
 
     for (size_t i = 0; rv == CKR_OK && i < sizeof flags / sizeof flags[0]; i++)
-        rv = read_flag(job, object, flags[i].type, flags[i].value);
+        rv = read_flag(job, object, flags[i].type, flags[i].unsaid, flags[i].value);
     return rv;
 }
 

@@ -198,9 +198,8 @@ CK_RV p11_find(p11_job *job, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDL
 /* An attribute of at most *n bytes; *n is 0 when the object does not have it or it is too long. */
 CK_RV p11_read(
     p11_job *job, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *out, CK_ULONG *n);
-CK_RV p11_read_flag(p11_job *job, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, bool *out);
-CK_RV p11_read_ulong(p11_job *job, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, CK_ULONG *out);
-/* What a token says of a private or secret key; what it does not say is 0 or false. */
+/* What a token says of a private or secret key. What it does not say is 0 or false, but for
+ * extractable and private, which are true. */
 typedef struct p11_facts {
     CK_OBJECT_CLASS class;
     CK_KEY_TYPE key_type;
@@ -209,7 +208,8 @@ typedef struct p11_facts {
     bool label_exact; /* not altered to be shown */
     uint8_t id[P11_ID_MAX];
     size_t id_size;
-    bool sign, derive;
+    bool sign, derive, encrypt, decrypt, wrap, unwrap;
+    bool private; /* seen only when logged in */
     bool sensitive, extractable, local, always_sensitive, never_extractable, always_authenticate;
 } p11_facts;
 CK_RV p11_read_facts(p11_job *job, CK_OBJECT_HANDLE object, p11_facts *out);
