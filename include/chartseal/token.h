@@ -23,7 +23,7 @@
  * pool of sessions and waits for one for a limited time (CS_E_BUSY). A token remembers the process
  * that opened it and opens itself again in a child after fork.
  *
- * What a token answers is checked as any input: a signature has 64 bytes, a point is decoded with
+ * What a token answers is checked as any input: a signature is verified, a point is decoded with
  * validation, an issuance satisfies S·P = R + e·PK before it is returned.
  */
 

@@ -45,15 +45,26 @@ static int check(const cs_key *key, cs_use wanted, bool able, cs_error *error)
     return CS_OK;
 }
 
+/* Verified here, whatever the backend: a faulty signature could tell of the private key, and one by
+ * another key than the public half beside it is good for nothing. */
 int cs_key_sign(cs_key *key, const uint8_t digest[CS_HASH_SIZE],
     uint8_t signature[CS_SIGNATURE_SIZE], cs_error *error)
 {
+    cs_view public_key = {key->info.public_key, key->info.public_key_size};
     int rc = check(key, CS_USE_SIGN, key->ops->sign != NULL, error);
 
     if (rc != CS_OK)
         return rc;
     counts.sign++;
-    return key->ops->sign(key, digest, signature, error);
+    rc = key->ops->sign(key, digest, signature, error);
+    if (rc != CS_OK)
+        return rc;
+    if (cs_ecdsa_verify(public_key, digest, signature, NULL) == CS_OK)
+        return CS_OK;
+    cs_wipe(signature, CS_SIGNATURE_SIZE);
+    return CS_FAIL(error, CS_E_TOKEN,
+        "the token's signature with key %s is not by its public key; see that they are a pair",
+        key->info.label);
 }
 
 int cs_key_agree(cs_key *key, const uint8_t peer[65], uint8_t x[32], cs_error *error)

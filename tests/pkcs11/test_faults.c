@@ -196,6 +196,9 @@ static void test_odd_answers(void **state)
     assert_ok(sign_once(sign, error));
     fixture_script("C_Sign 1 short 63\n");
     assert_fails(CS_E_TOKEN, sign_once(sign, error));
+    fixture_script("C_Sign 1 alter 0\n");
+    assert_fails(CS_E_TOKEN, sign_once(sign, error)); /* not CS_E_SIGNATURE: it is not given out */
+    assert_ok(sign_once(sign, error));
     assert_ok(cs_p256_generate(private_key, public_key, error));
     assert_ok(cs_key_agree(agree, public_key, x, error));
     fixture_script("C_GetAttributeValue 1 short 33\nC_GetAttributeValue 2 short 0\n");
