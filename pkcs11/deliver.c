@@ -97,8 +97,8 @@ int p11_delivery(cs_token *base, cs_suite suite, cs_delivery *out, cs_error *err
     return rc;
 }
 
-/* One multiplication each side with a fresh pair (k, Q = k·P): |S·Q| in the token, |k·Y| here. */
-static CK_RV acts_as(p11_job *job, CK_OBJECT_HANDLE object, const cs_point *y)
+/* A fresh pair (k, Q = k·P): |S·Q| in the token, |k·Y| here. */
+CK_RV p11_acts_as(p11_job *job, CK_OBJECT_HANDLE object, const cs_point *y)
 {
     cs_scalar *k = cs_secret_new(sizeof *k);
     cs_point q, token_side, own_side;
@@ -119,7 +119,7 @@ static CK_RV acts_as(p11_job *job, CK_OBJECT_HANDLE object, const cs_point *y)
     cs_point_canonical(&own_side);
     if (!cs_point_equal(&own_side, &token_side))
         job->rc = CS_FAIL(job->error, CS_E_CREDENTIAL,
-            "the key delivered to token %s is not the private key of Y; register again",
+            "a key in token %s is not the private key of its public half; register again",
             job->token->label);
     return CKR_OK;
 }
@@ -161,7 +161,7 @@ CK_RV p11_settle_scalar(
     p11_job *job, CK_OBJECT_HANDLE object, const char *label, const cs_point *y, p11_key *key)
 {
     CK_OBJECT_HANDLE public_key = CK_INVALID_HANDLE;
-    CK_RV rv = acts_as(job, object, y);
+    CK_RV rv = p11_acts_as(job, object, y);
 
     if (rv == CKR_OK && job->rc == CS_OK)
         rv = store_public(job, label, y, &public_key);

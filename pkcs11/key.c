@@ -87,13 +87,13 @@ static void set_public(p11_key *key, cs_view raw)
 
 /* The public half in the form that token.h promises for the use, after it is found to be valid. */
 static CK_RV take_public(
-    p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *facts, p11_key *key)
+    p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *facts, p11_key *key, bool *bound)
 {
     bool scalar_p256 = key->base.info.use == CS_USE_SCALAR && facts->curve == P11_CURVE_P256;
     cs_point point;
     uint8_t raw[65], compressed[33];
     size_t n;
-    CK_RV rv = p11_read_public(job, object, facts, raw, &n);
+    CK_RV rv = p11_read_public(job, object, facts, raw, &n, bound);
 
     if (rv != CKR_OK || n == 0)
         return rv;
@@ -122,8 +122,8 @@ static int take_facts(p11_job *job, const p11_facts *facts, p11_key *key)
     key->class = facts->class;
     memcpy(key->id, facts->id, facts->id_size);
     key->id_size = facts->id_size;
-    return p11_uri_format(info->uri, job->token->module->path, &job->token->info, facts->label,
-        facts->class, job->error);
+    return p11_uri_format(
+        info->uri, job->token->module->path, &job->token->info, facts, job->error);
 }
 
 /* What the key is permitted besides its use, NULL for nothing. A key that is S_X, s or the storage
@@ -158,6 +158,11 @@ static int check_facts(p11_job *job, const p11_facts *facts, const p11_key *key)
         return CS_FAIL(job->error, CS_E_KEY_EXPOSED,
             "key %s of token %s can be read out (%s); generate another in the token", facts->label,
             job->token->label, facts->extractable ? "extractable" : "not sensitive");
+    if ((key->base.info.use == CS_USE_ISSUE || key->base.info.use == CS_USE_PRF) &&
+        !(facts->local && facts->always_sensitive && facts->never_extractable))
+        return CS_FAIL(job->error, CS_E_KEY_EXPOSED,
+            "key %s was not made in token %s, or could be read out once; generate another there",
+            facts->label, job->token->label);
     if (other != NULL)
         return CS_FAIL(job->error, CS_E_TOKEN_UNSUITABLE,
             "key %s of token %s may %s, too; take a key that is for one use alone", facts->label,
@@ -165,9 +170,47 @@ static int check_facts(p11_job *job, const p11_facts *facts, const p11_key *key)
     return CS_OK;
 }
 
+/* Public halves can be put into a token without its PIN. Those of our own making are bound to their
+ * private key by its CKA_ID; for others, the private key has to show that it is theirs: now where
+ * the key agrees, at its first signature where it signs or issues (verbs.c). A CKA_ID of our size
+ * that is not the hash is a swapped half of ours, or other software's: a signature tells. */
+static CK_RV check_public(
+    p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *facts, const p11_key *key)
+{
+    const cs_key_info *info = &key->base.info;
+    cs_view shown = {info->public_key, info->public_key_size};
+    bool looks_ours = facts->id_size == P11_OWN_ID_SIZE;
+    CK_RV rv = CKR_OK;
+    cs_point y;
+
+    if (info->use == CS_USE_AGREE || info->use == CS_USE_SCALAR) {
+        uint8_t compressed[33];
+        cs_suite suite = info->use == CS_USE_AGREE ? CS_SUITE_P256 : key->base.suite;
+
+        if (info->use == CS_USE_AGREE) {
+            job->rc = cs_p256_compress(compressed, shown, job->error);
+            shown = CS_VIEW_ARRAY(compressed);
+        }
+        if (job->rc == CS_OK)
+            job->rc = cs_point_decode(&y, suite, shown, job->error);
+        if (job->rc == CS_OK)
+            rv = p11_acts_as(job, object, &y);
+    } else if (looks_ours && info->use == CS_USE_SIGN && !info->always_authenticate) {
+        rv = p11_signs_as(job, object, info->public_key);
+    } else if (looks_ours && info->use == CS_USE_ISSUE) {
+        job->rc = CS_E_CREDENTIAL;
+    }
+    if (job->rc == CS_E_CREDENTIAL)
+        job->rc = CS_FAIL(job->error, CS_E_KEY_MISSING,
+            "the public key beside key %s of token %s is another key's; put its own there",
+            facts->label, job->token->label);
+    return rv;
+}
+
 CK_RV p11_key_adopt(p11_job *job, p11_key *key, CK_OBJECT_HANDLE object)
 {
     p11_facts facts;
+    bool bound = false;
     CK_RV rv = p11_read_facts(job, object, &facts);
 
     if (rv != CKR_OK)
@@ -181,12 +224,16 @@ CK_RV p11_key_adopt(p11_job *job, p11_key *key, CK_OBJECT_HANDLE object)
     key->generation = job->generation;
     if (key->base.info.use == CS_USE_PRF)
         return CKR_OK;
-    rv = take_public(job, object, &facts, key);
-    if (rv == CKR_OK && job->rc == CS_OK && key->base.info.public_key_size == 0)
+    rv = take_public(job, object, &facts, key, &bound);
+    if (rv != CKR_OK || job->rc != CS_OK)
+        return rv;
+    if (key->base.info.public_key_size == 0) {
         job->rc = CS_FAIL(job->error, CS_E_KEY_MISSING,
             "the public half of key %s is not in token %s; put its public key beside it",
             facts.label, job->token->label);
-    return rv;
+        return CKR_OK;
+    }
+    return bound ? CKR_OK : check_public(job, object, &facts, key);
 }
 
 /* -- finding */
@@ -270,6 +317,7 @@ static CK_RV same_public(p11_job *job, const p11_key *key, CK_OBJECT_HANDLE obje
 {
     p11_key fresh = {.base = {.suite = key->base.suite, .info = {.use = key->base.info.use}}};
     p11_facts facts;
+    bool bound;
     CK_RV rv = p11_read_facts(job, object, &facts);
 
     *same = false;
@@ -279,7 +327,7 @@ static CK_RV same_public(p11_job *job, const p11_key *key, CK_OBJECT_HANDLE obje
     if (job->rc != CS_OK)
         return CKR_OK;
     if (key->base.info.public_key_size > 0) {
-        rv = take_public(job, object, &facts, &fresh);
+        rv = take_public(job, object, &facts, &fresh, &bound);
         if (rv != CKR_OK || job->rc != CS_OK)
             return rv;
     }
@@ -326,6 +374,7 @@ typedef struct listing {
 static CK_RV describe_one(p11_job *job, CK_OBJECT_HANDLE object, p11_key *key)
 {
     p11_facts facts;
+    bool bound;
     CK_RV rv = p11_read_facts(job, object, &facts);
 
     if (rv != CKR_OK)
@@ -335,7 +384,7 @@ static CK_RV describe_one(p11_job *job, CK_OBJECT_HANDLE object, p11_key *key)
     job->rc = take_facts(job, &facts, key);
     if (job->rc != CS_OK || facts.curve == P11_CURVE_NONE)
         return CKR_OK;
-    rv = take_public(job, object, &facts, key);
+    rv = take_public(job, object, &facts, key, &bound);
     job->rc = CS_OK; /* an audit shows a key with a bad public half, too: without it */
     return rv;
 }

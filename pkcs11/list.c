@@ -54,7 +54,7 @@ int p11_describe(
     (void)p11_text(out->model, sizeof out->model, info->model, sizeof info->model);
     (void)p11_text(out->serial, sizeof out->serial, info->serialNumber, sizeof info->serialNumber);
     (void)snprintf(out->module, sizeof out->module, "%s", module->path);
-    return p11_uri_format(out->uri, module->path, info, NULL, 0, error);
+    return p11_uri_format(out->uri, module->path, info, NULL, error);
 }
 
 typedef struct visit {

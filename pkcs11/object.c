@@ -150,7 +150,7 @@ CK_RV p11_read_facts(p11_job *job, CK_OBJECT_HANDLE object, p11_facts *out)
 
 /* By CKA_ID where there is one: labels are for people. */
 static CK_RV find_public(
-    p11_job *job, const p11_facts *facts, CK_OBJECT_HANDLE out[2], CK_ULONG *count)
+    p11_job *job, const p11_facts *facts, CK_OBJECT_HANDLE out[P11_PUBLIC_MAX], CK_ULONG *count)
 {
     CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
     uint8_t id[P11_ID_MAX];
@@ -164,29 +164,63 @@ static CK_RV find_public(
     } else {
         (void)snprintf(label, sizeof label, "%s", facts->label);
     }
-    return p11_find(job, template, 2, out, 2, count);
+    return p11_find(job, template, 2, out, P11_PUBLIC_MAX, count);
 }
 
-CK_RV p11_read_public(
-    p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *facts, uint8_t out[65], size_t *n)
+/* An S_X of P-256 has the hash of the compressed point, the other keys that of the raw one. */
+static bool is_bound(const p11_facts *facts, cs_view raw)
 {
-    CK_OBJECT_HANDLE handles[2];
-    CK_ULONG count;
+    cs_view id = {facts->id, facts->id_size};
+    uint8_t compressed[33], own[P11_OWN_ID_SIZE];
+
+    if (p11_own_id(own, raw, NULL) != CS_OK)
+        return false;
+    if (cs_view_equal(id, CS_VIEW_ARRAY(own)))
+        return true;
+    return facts->curve == P11_CURVE_P256 && cs_p256_compress(compressed, raw, NULL) == CS_OK &&
+           p11_own_id(own, CS_VIEW_ARRAY(compressed), NULL) == CS_OK &&
+           cs_view_equal(id, CS_VIEW_ARRAY(own));
+}
+
+static CK_RV read_point(p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *facts,
+    uint8_t out[65], size_t *n, bool *bound)
+{
     uint8_t point[P11_EC_POINT_MAX];
     CK_ULONG point_size = sizeof point;
     size_t size = facts->curve == P11_CURVE_P256 ? 65 : 32;
     const uint8_t *raw;
-    CK_RV rv = find_public(job, facts, handles, &count);
+    CK_RV rv = p11_read(job, object, CKA_EC_POINT, point, &point_size);
 
     *n = 0;
-    if (rv != CKR_OK || count > 1)
-        return rv;
-    /* some tokens have CKA_EC_POINT on the private key itself */
-    rv = p11_read(job, count == 1 ? handles[0] : object, CKA_EC_POINT, point, &point_size);
+    *bound = false;
     if (rv == CKR_OK && p11_point_raw((cs_view){point, point_size}, size, &raw)) {
         memcpy(out, raw, size);
         *n = size;
+        *bound = is_bound(facts, (cs_view){out, size});
     }
+    return rv;
+}
+
+/* Anybody may put a public key of that CKA_ID into the token: among several, the one whose hash it
+ * is counts. */
+CK_RV p11_read_public(p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *facts,
+    uint8_t out[65], size_t *n, bool *bound)
+{
+    CK_OBJECT_HANDLE handles[P11_PUBLIC_MAX];
+    CK_ULONG count;
+    CK_RV rv = find_public(job, facts, handles, &count);
+
+    *n = 0;
+    *bound = false;
+    if (rv == CKR_OK && count == 0) {
+        /* some tokens have CKA_EC_POINT on the private key itself */
+        handles[0] = object;
+        count = 1;
+    }
+    for (CK_ULONG i = 0; rv == CKR_OK && !*bound && i < count; i++)
+        rv = read_point(job, handles[i], facts, out, n, bound);
+    if (count > 1 && !*bound)
+        *n = 0;
     return rv;
 }
 

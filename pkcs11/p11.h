@@ -38,7 +38,8 @@
 #define P11_SLOTS_MAX 1024   /* a partitioned HSM has tens */
 #define P11_OBJECTS_MAX 4096 /* private and secret keys that an audit lists */
 #define P11_ID_MAX 64        /* CKA_ID; ours have 20 bytes */
-#define P11_EC_POINT_MAX 80  /* a P-256 point as DER OCTET STRING has 67 */
+#define P11_PUBLIC_MAX 8 /* public keys of one CKA_ID that are looked through for the right one */
+#define P11_EC_POINT_MAX 80 /* a P-256 point as DER OCTET STRING has 67 */
 
 typedef enum p11_peer_form { P11_PEER_UNKNOWN = 0, P11_PEER_RAW, P11_PEER_DER } p11_peer_form;
 
@@ -133,13 +134,28 @@ static inline void *p11_unconst(const void *p)
     return q;
 }
 
+/* What a token says of a private or secret key. What it does not say is 0 or false, but for
+ * extractable and private, which are true. */
+typedef struct p11_facts {
+    CK_OBJECT_CLASS class;
+    CK_KEY_TYPE key_type;
+    p11_curve curve;
+    char label[CS_LABEL_MAX + 1];
+    bool label_exact; /* not altered to be shown */
+    uint8_t id[P11_ID_MAX];
+    size_t id_size;
+    bool sign, derive, encrypt, decrypt, wrap, unwrap;
+    bool private; /* seen only when logged in */
+    bool sensitive, extractable, local, always_sensitive, never_extractable, always_authenticate;
+} p11_facts;
+
 /* -- uri.c */
 int p11_uri_parse(P11KitUri **out, const char *text, cs_error *error);
 /* The PIN source the URI names, if any; *pin is filled from a pin-value. */
 int p11_uri_pin(const P11KitUri *uri, cs_pin_source *source, cs_pin *pin, cs_error *error);
-/* uri of a token (label NULL) or of a key in it. */
+/* uri of a token (key NULL) or of a key in it. */
 int p11_uri_format(char out[CS_URI_MAX], const char *module_path, const CK_TOKEN_INFO *info,
-    const char *label, CK_OBJECT_CLASS class, cs_error *error);
+    const p11_facts *key, cs_error *error);
 
 /* -- list.c */
 typedef struct p11_slot {
@@ -198,25 +214,11 @@ CK_RV p11_find(p11_job *job, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDL
 /* An attribute of at most *n bytes; *n is 0 when the object does not have it or it is too long. */
 CK_RV p11_read(
     p11_job *job, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *out, CK_ULONG *n);
-/* What a token says of a private or secret key. What it does not say is 0 or false, but for
- * extractable and private, which are true. */
-typedef struct p11_facts {
-    CK_OBJECT_CLASS class;
-    CK_KEY_TYPE key_type;
-    p11_curve curve;
-    char label[CS_LABEL_MAX + 1];
-    bool label_exact; /* not altered to be shown */
-    uint8_t id[P11_ID_MAX];
-    size_t id_size;
-    bool sign, derive, encrypt, decrypt, wrap, unwrap;
-    bool private; /* seen only when logged in */
-    bool sensitive, extractable, local, always_sensitive, never_extractable, always_authenticate;
-} p11_facts;
 CK_RV p11_read_facts(p11_job *job, CK_OBJECT_HANDLE object, p11_facts *out);
-/* The raw public point beside a private key; *n is 0 when the token has none. size: of the point.
- */
-CK_RV p11_read_public(
-    p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *facts, uint8_t out[65], size_t *n);
+/* The raw public point beside a private key; *n is 0 when the token has none. *bound: its hash is
+ * the private key's CKA_ID, which only who is logged in can set. */
+CK_RV p11_read_public(p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *facts,
+    uint8_t out[65], size_t *n, bool *bound);
 /* The keys of that label, private and secret ones first; certificates and data are left out. */
 CK_RV p11_find_label(
     p11_job *job, const char *label, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *count);
@@ -258,6 +260,8 @@ CK_RV p11_derive(p11_job *job, CK_OBJECT_HANDLE object, cs_view peer, CK_ATTRIBU
 /* The shared x coordinate, left-padded (P-256), or u (X25519). */
 CK_RV p11_derive_x(
     p11_job *job, CK_OBJECT_HANDLE object, p11_curve curve, cs_view peer, uint8_t x[32]);
+/* The same for signing keys: one signature of random bytes. */
+CK_RV p11_signs_as(p11_job *job, CK_OBJECT_HANDLE object, const uint8_t public_key[65]);
 /* |S·q| with the object's S. */
 CK_RV p11_scalar_mul_with(p11_job *job, CK_OBJECT_HANDLE object, const cs_point *q, cs_point *out);
 
@@ -267,6 +271,8 @@ int p11_generate(
 /* CKA_ID of ours: the first 20 bytes of SHA-256 of the public point. */
 #define P11_OWN_ID_SIZE 20
 int p11_own_id(uint8_t id[P11_OWN_ID_SIZE], cs_view public_point, cs_error *error);
+/* Is the object y's private key? One multiplication each side with a fresh pair. */
+CK_RV p11_acts_as(p11_job *job, CK_OBJECT_HANDLE object, const cs_point *y);
 int p11_delivery(cs_token *token, cs_suite suite, cs_delivery *out, cs_error *error);
 /* The S_X object just made: checks that it acts as y's private key, stores Y beside it, removes
  * what had its label before, fills the key. When it fails, the object is removed. */

@@ -53,6 +53,23 @@ int p11_prf(cs_key *key, cs_view bytes, uint8_t out[32], cs_error *error)
     return sign_with(key, CKM_SHA256_HMAC, bytes, out, 32, error);
 }
 
+CK_RV p11_signs_as(p11_job *job, CK_OBJECT_HANDLE object, const uint8_t public_key[65])
+{
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+    uint8_t digest[32], signature[64]; /* random: the hash of no message */
+    CK_ULONG n = sizeof signature;
+    CK_RV rv = P11(job, C_SignInit, &mechanism, object);
+
+    cs_random(digest, sizeof digest);
+    if (rv == CKR_OK)
+        rv = P11(job, C_Sign, digest, sizeof digest, signature, &n);
+    if (rv == CKR_OK && (n != sizeof signature || cs_ecdsa_verify((cs_view){public_key, 65}, digest,
+                                                      signature, NULL) != CS_OK))
+        job->rc = CS_FAIL(job->error, CS_E_CREDENTIAL,
+            "a key in token %s is not the private key of its public half", job->token->label);
+    return rv;
+}
+
 /* The signature R ‖ S of RFC 8032 is R_X1 and S_X. */
 int p11_issue(cs_key *key, cs_view m, cs_point *r, cs_scalar *s, cs_error *error)
 {

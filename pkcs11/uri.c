@@ -93,19 +93,31 @@ int p11_uri_pin(const P11KitUri *uri, cs_pin_source *source, cs_pin *pin, cs_err
     return CS_OK;
 }
 
-static bool set_object(P11KitUri *uri, const char *label, CK_OBJECT_CLASS class)
+/* CKA_ID names a key more closely than its label, which anybody may give to another. A label that
+ * was altered to be shown would find nothing. */
+static bool set_object(P11KitUri *uri, const p11_facts *key)
 {
+    CK_OBJECT_CLASS class = key->class;
+    uint8_t id[P11_ID_MAX];
     char text[CS_LABEL_MAX + 1];
-    CK_ATTRIBUTE attributes[] = {{CKA_LABEL, text, 0}, P11_ATTRIBUTE(CKA_CLASS, &class)};
+    CK_ATTRIBUTE attributes[3] = {P11_ATTRIBUTE(CKA_CLASS, &class)};
+    size_t n = 1;
 
-    (void)snprintf(text, sizeof text, "%s", label);
-    attributes[0].ulValueLen = strlen(text);
-    return p11_kit_uri_set_attribute(uri, &attributes[0]) == P11_KIT_URI_OK &&
-           p11_kit_uri_set_attribute(uri, &attributes[1]) == P11_KIT_URI_OK;
+    (void)snprintf(text, sizeof text, "%s", key->label);
+    memcpy(id, key->id, key->id_size);
+    if (key->label_exact && text[0] != '\0')
+        attributes[n++] = (CK_ATTRIBUTE){CKA_LABEL, text, strlen(text)};
+    if (key->id_size > 0)
+        attributes[n++] = (CK_ATTRIBUTE){CKA_ID, id, key->id_size};
+    for (size_t i = 0; i < n; i++) {
+        if (p11_kit_uri_set_attribute(uri, &attributes[i]) != P11_KIT_URI_OK)
+            return false;
+    }
+    return true;
 }
 
 int p11_uri_format(char out[CS_URI_MAX], const char *module_path, const CK_TOKEN_INFO *info,
-    const char *label, CK_OBJECT_CLASS class, cs_error *error)
+    const p11_facts *key, cs_error *error)
 {
     P11KitUri *uri = p11_kit_uri_new();
     CK_TOKEN_INFO *identity;
@@ -118,13 +130,13 @@ int p11_uri_format(char out[CS_URI_MAX], const char *module_path, const CK_TOKEN
     memcpy(identity->label, info->label, sizeof identity->label);
     memcpy(identity->serialNumber, info->serialNumber, sizeof identity->serialNumber);
     p11_kit_uri_set_module_path(uri, module_path);
-    if (label != NULL && !set_object(uri, label, class))
+    if (key != NULL && !set_object(uri, key))
         rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a URI");
     else if (p11_kit_uri_format(uri, P11_KIT_URI_FOR_ANY, &text) != P11_KIT_URI_OK)
         rc = CS_FAIL(error, CS_E_TOKEN, "the token's label or serial fits no URI");
     else if (strlen(text) >= CS_URI_MAX)
         rc = CS_FAIL(error, CS_E_TOO_LARGE, "the URI of key %s is too long; shorten the label",
-            label == NULL ? "" : label);
+            key == NULL ? "" : key->label);
     else
         (void)snprintf(out, CS_URI_MAX, "%s", text);
     free(text);

@@ -17,7 +17,8 @@
  * A token is named by a URI: `pkcs11:…` (RFC 7512; module-path in the query). A key's URI must
  * match exactly one private or secret key, or it is CS_E_KEY_MISSING or CS_E_KEY_AMBIGUOUS. A
  * private key that is extractable or not sensitive is CS_E_KEY_EXPOSED, unless it is opened to be
- * audited.
+ * audited; so is an s or a storage key that was not made in its token. A public half that is not
+ * the private key's is CS_E_KEY_MISSING.
  *
  * Threads: a cs_token and its keys may be used by any number of threads; the backend has a bounded
  * pool of sessions and waits for one for a limited time (CS_E_BUSY). A token remembers the process

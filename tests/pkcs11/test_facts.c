@@ -135,6 +135,29 @@ static void test_storage_keys(void **state)
     cs_token_close(&token);
 }
 
+/* s and the storage key are evidence of their origin, or they are not used. */
+static void test_origin(void **state)
+{
+    static const CK_ATTRIBUTE_TYPE origins[] = {
+        CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE};
+    cs_token *token = fixture_open();
+    cs_key *key;
+
+    (void)state;
+    generate(token, "master", CS_USE_ISSUE);
+    generate(token, "storage", CS_USE_PRF);
+    generate(token, "plain", CS_USE_SIGN);
+    for (size_t i = 0; i < sizeof origins / sizeof origins[0]; i++) {
+        hide(origins[i]);
+        assert_fails(CS_E_KEY_EXPOSED, cs_key_open(&key, token, fixture_key_uri("master"),
+                                           CS_USE_ISSUE, CS_SUITE_ED25519, error));
+        assert_fails(CS_E_KEY_EXPOSED, opens(token, "storage", CS_USE_PRF, error));
+        assert_ok(opens(token, "plain", CS_USE_SIGN, error));
+    }
+    fixture_script("");
+    cs_token_close(&token);
+}
+
 /* Found again after a loss, a key is looked at as when it was opened. */
 static void test_found_again(void **state)
 {
@@ -158,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_unsaid),
         cmocka_unit_test(test_other_uses),
         cmocka_unit_test(test_storage_keys),
+        cmocka_unit_test(test_origin),
         cmocka_unit_test(test_found_again),
     };
 

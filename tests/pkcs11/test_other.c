@@ -126,12 +126,126 @@ static void test_odd_labels(void **state)
     cs_token_close(&token);
 }
 
+/* -- public halves, which need no PIN to be taken out or put in */
+
+static CK_OBJECT_HANDLE put_public(
+    const other *o, const char *name, cs_view id, const uint8_t point[65])
+{
+    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+    CK_KEY_TYPE type = CKK_EC;
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    uint8_t p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+    uint8_t der[67] = {4, 65}, own_id[64];
+    char label[32];
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class},
+        {CKA_KEY_TYPE, &type, sizeof type}, {CKA_TOKEN, &yes, 1}, {CKA_PRIVATE, &no, 1},
+        {CKA_LABEL, label, strlen(name)}, {CKA_ID, own_id, id.n},
+        {CKA_EC_PARAMS, p256, sizeof p256}, {CKA_EC_POINT, der, sizeof der}};
+    CK_OBJECT_HANDLE object;
+
+    strcpy(label, name);
+    memcpy(der + 2, point, 65);
+    memcpy(own_id, id.p, id.n);
+    assert_int_equal(o->f->C_CreateObject(o->session, template, 8, &object), CKR_OK);
+    return object;
+}
+
+/* Another public key beside the private one, before or in place of its own. */
+static void swap_public(cs_token *token, const char *label, cs_use use)
+{
+    cs_key *key = new_key(token, label, use), *again;
+    uint8_t private_key[32], point[65], own[65], id[64];
+    CK_ATTRIBUTE attribute = {CKA_ID, id, sizeof id};
+    other o = other_open(false);
+    CK_OBJECT_HANDLE object = other_find(&o, CKO_PUBLIC_KEY, label), wrong;
+
+    memcpy(own, cs_key_describe(key)->public_key, 65);
+    cs_key_close(&key);
+    assert_ok(cs_p256_generate(private_key, point, error));
+    assert_int_equal(o.f->C_GetAttributeValue(o.session, object, &attribute, 1), CKR_OK);
+    wrong = put_public(&o, label, (cs_view){id, attribute.ulValueLen}, point);
+    assert_ok(cs_key_open(&again, token, fixture_key_uri(label), use, 0, error));
+    assert_memory_equal(cs_key_describe(again)->public_key, own, 65);
+    cs_key_close(&again);
+
+    assert_int_equal(o.f->C_DestroyObject(o.session, object), CKR_OK);
+    assert_fails(
+        CS_E_KEY_MISSING, cs_key_open(&again, token, fixture_key_uri(label), use, 0, error));
+    assert_int_equal(o.f->C_DestroyObject(o.session, wrong), CKR_OK);
+    (void)put_public(&o, label, (cs_view){id, attribute.ulValueLen}, own);
+    assert_ok(cs_key_open(&again, token, fixture_key_uri(label), use, 0, error));
+    cs_key_close(&again);
+    assert_ok(cs_key_destroy(token, label, error));
+    other_close(&o);
+}
+
+static void test_swapped_public(void **state)
+{
+    cs_token *token = fixture_open();
+
+    (void)state;
+    swap_public(token, "swap-agree", CS_USE_AGREE);
+    swap_public(token, "swap-sign", CS_USE_SIGN);
+    cs_token_close(&token);
+}
+
+/* A key that others made, with a CKA_ID of theirs, has to show what it is: once, when opened. */
+static void test_foreign_pair(void **state)
+{
+    cs_token *token = fixture_open();
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_ATTRIBUTE more[] = {{CKA_DERIVE, &yes, 1}, {CKA_SIGN, &no, 1}, {CKA_SENSITIVE, &yes, 1},
+        {CKA_EXTRACTABLE, &no, 1}};
+    uint8_t private_key[32], point[65], id = 5;
+    CK_OBJECT_HANDLE public_key, private;
+    other o = other_open(true);
+    cs_key *key;
+
+    (void)state;
+    other_make_pair(&o, "foreign", id, more, 4, &public_key, &private);
+    fixture_script("");
+    assert_ok(cs_key_open(&key, token, fixture_key_uri("foreign"), CS_USE_AGREE, 0, error));
+    assert_int_equal(fixture_calls("C_DeriveKey"), 1);
+    assert_non_null(strstr(cs_key_describe(key)->uri, "id=%05"));
+    cs_key_close(&key);
+    assert_int_equal(o.f->C_DestroyObject(o.session, public_key), CKR_OK);
+    assert_ok(cs_p256_generate(private_key, point, error));
+    (void)put_public(&o, "foreign", (cs_view){&id, 1}, point);
+    assert_fails(CS_E_KEY_MISSING,
+        cs_key_open(&key, token, fixture_key_uri("foreign"), CS_USE_AGREE, 0, error));
+    other_close(&o);
+    assert_ok(cs_key_destroy(token, "foreign", error));
+    cs_token_close(&token);
+}
+
+/* A key is named by what it is, and the label is there for people. */
+static void test_named_by_id(void **state)
+{
+    cs_token *token = fixture_open();
+    cs_key *key = new_key(token, "named", CS_USE_PRF), *again;
+    char uri[CS_URI_MAX];
+
+    (void)state;
+    strcpy(uri, cs_key_describe(key)->uri);
+    cs_key_close(&key);
+    assert_non_null(strstr(uri, "object=named"));
+    assert_ok(cs_key_destroy(token, "named", error));
+    key = new_key(token, "named", CS_USE_PRF);
+    assert_fails(CS_E_KEY_MISSING, cs_key_open(&again, token, uri, CS_USE_PRF, 0, error));
+    cs_key_close(&key);
+    assert_ok(cs_key_destroy(token, "named", error));
+    cs_token_close(&token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logged_out),
         cmocka_unit_test(test_private_first),
         cmocka_unit_test(test_odd_labels),
+        cmocka_unit_test(test_swapped_public),
+        cmocka_unit_test(test_foreign_pair),
+        cmocka_unit_test(test_named_by_id),
     };
 
     return cmocka_run_group_tests(tests, fixture_setup_shim, fixture_teardown);
