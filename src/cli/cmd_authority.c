@@ -19,7 +19,8 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
 
     if (rc == CS_OK)
         rc = cs_home_init(&home, &token, cs_arg(arguments, "dir"), CS_HOME_AUTHORITY,
-            cs_arg(arguments, "name"), CS_SUITE_P256, config, error);
+            cs_arg(arguments, "name"), CS_SUITE_P256, config, cs_arg_flag(arguments, "adopt-keys"),
+            error);
     cs_token_close(&token);
     if (rc != CS_OK)
         goto out;
@@ -31,13 +32,14 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
         goto out;
     }
     if (cs_arg_flag(arguments, "json"))
-        rc = cs_print_json(
-            json_pack("{s:b, s:s, s:s+, s:s+}", "ok", 1, "name", home->id, "certificate", home->dir,
-                "/certificate.pem", "crl", home->dir, "/crl.pem"),
+        rc = cs_print_json(json_pack("{s:b, s:s, s:s+, s:s+, s:i}", "ok", 1, "name", home->id,
+                               "certificate", home->dir, "/certificate.pem", "crl", home->dir,
+                               "/crl.pem", "adopted", (int)home->adopted),
             error);
-    else
-        cs_say("made %s; hand certificate.pem and crl.pem in it to those who trust this authority",
-            home->dir);
+    if (rc == CS_OK && !cs_arg_flag(arguments, "json")) {
+        cs_say_made(home);
+        cs_say("hand certificate.pem and crl.pem in it to those who trust this authority");
+    }
 out:
     cs_actor_free(&actor);
     cs_home_free(&home);

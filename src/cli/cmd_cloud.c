@@ -76,12 +76,13 @@ static int print_cloud(const cs_home *home, const cs_arguments *arguments, cs_er
         return rc;
     cs_hex(CS_VIEW_ARRAY(hash), fingerprint);
     if (cs_arg_flag(arguments, "json"))
-        return cs_print_json(json_pack("{s:b, s:s, s:s, s:s, s:s+, s:s, s:O}", "ok", 1, "role",
-                                 "cloud", "id", home->id, "suite", cs_suite_name(home->suite),
-                                 "parameters", home->dir, "/cloud.cbor", "fingerprint", fingerprint,
-                                 "keys", json_object_get(home->config, "keys")),
+        return cs_print_json(
+            json_pack("{s:b, s:s, s:s, s:s, s:s+, s:s, s:O, s:i}", "ok", 1, "role", "cloud", "id",
+                home->id, "suite", cs_suite_name(home->suite), "parameters", home->dir,
+                "/cloud.cbor", "fingerprint", fingerprint, "keys",
+                json_object_get(home->config, "keys"), "adopted", (int)home->adopted),
             error);
-    cs_say("made %s, and the keys in the token", home->dir);
+    cs_say_made(home);
     cs_say("hand out %s/cloud.cbor; its fingerprint, to be told another way, is", home->dir);
     cs_say("  %s", fingerprint);
     return CS_OK;
@@ -103,7 +104,7 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
         rc = make_config(&config, arguments, error);
     if (rc == CS_OK)
         rc = cs_home_init(&home, &token, cs_arg(arguments, "dir"), CS_HOME_CLOUD,
-            cs_arg(arguments, "id"), suite, config, error);
+            cs_arg(arguments, "id"), suite, config, cs_arg_flag(arguments, "adopt-keys"), error);
     cs_token_close(&token);
     if (rc == CS_OK) {
         rc = found(home, cs_view_buf(&authorities), cs_view_buf(&crl), error);

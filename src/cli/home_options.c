@@ -110,7 +110,7 @@ int cs_member_init(cs_home **out, cs_home_kind kind, const cs_arguments *argumen
         rc = cs_hash(hash, cs_view_buf(&files.cloud), error);
     if (rc == CS_OK)
         rc = cs_home_init(out, &token, cs_arg(arguments, "dir"), kind, cs_arg(arguments, "id"),
-            files.parameters.suite, config, error);
+            files.parameters.suite, config, cs_arg_flag(arguments, "adopt-keys"), error);
     if (rc == CS_OK) {
         cs_hex(CS_VIEW_ARRAY(hash), fingerprint);
         rc = write_files(*out, &files, error);
@@ -124,16 +124,26 @@ int cs_member_init(cs_home **out, cs_home_kind kind, const cs_arguments *argumen
     return rc;
 }
 
+void cs_say_made(const cs_home *home)
+{
+    if (home->adopted == 0)
+        cs_say("made %s, and the keys in the token", home->dir);
+    else
+        cs_say("made %s, with %u keys that were in the token already; see `chartseal token audit`",
+            home->dir, home->adopted);
+}
+
 int cs_print_member(const cs_home *home, const char *fingerprint, const char *next,
     const cs_arguments *arguments, cs_error *error)
 {
     if (cs_arg_flag(arguments, "json"))
         return cs_print_json(
-            json_pack("{s:b, s:s, s:s, s:s, s:s, s:O}", "ok", 1, "role",
+            json_pack("{s:b, s:s, s:s, s:s, s:s, s:O, s:i}", "ok", 1, "role",
                 cs_home_kind_name(home->kind), "id", home->id, "suite", cs_suite_name(home->suite),
-                "cloud_fingerprint", fingerprint, "keys", json_object_get(home->config, "keys")),
+                "cloud_fingerprint", fingerprint, "keys", json_object_get(home->config, "keys"),
+                "adopted", (int)home->adopted),
             error);
-    cs_say("made %s, and the keys in the token", home->dir);
+    cs_say_made(home);
     cs_say("the cloud's fingerprint is %s", fingerprint);
     cs_say("compare it with what the cloud tells you by another way; then: %s", next);
     return CS_OK;

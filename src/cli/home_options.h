@@ -27,8 +27,9 @@
 #define CS_TOKEN_OPTIONS                                                                           \
     {"token", "URI", true, "the token, as pkcs11:... (RFC 7512)"},                                 \
         {"pin-file", "FILE", false, "its PIN is the first line; otherwise a person is asked"},     \
+        {"pin-env", "NAME", false, "an environment variable that names such a file"},              \
     {                                                                                              \
-        "pin-env", "NAME", false, "an environment variable that names such a file"                 \
+        "adopt-keys", NULL, false, "take over keys of these names, be they another identity's"     \
     }
 #define CS_MEMBER_OPTIONS                                                                          \
     {"cloud-file", "FILE", true, "the cloud's parameters (cloud.cbor); compare its fingerprint"},  \
@@ -45,6 +46,9 @@ CS_MUST_CHECK int cs_token_config(json_t **config, const cs_arguments *arguments
  * *fingerprint: h of the cloud's parameters, in hex. */
 CS_MUST_CHECK int cs_member_init(cs_home **out, cs_home_kind kind, const cs_arguments *arguments,
     const json_t *config, char fingerprint[2 * CS_HASH_SIZE + 1], cs_error *error);
+
+/* That the home is made, and whether its keys are new: for people. */
+void cs_say_made(const cs_home *home);
 
 /* What both `doctor init` and `patient init` print. */
 CS_MUST_CHECK int cs_print_member(const cs_home *home, const char *fingerprint, const char *next,

@@ -68,7 +68,42 @@ static int adopt_key(cs_key **out, const cs_home *home, cs_token *token, const c
     return rc;
 }
 
-static int make_key(cs_home *home, cs_token *token, const key_plan *plan, cs_error *error)
+typedef struct foreign {
+    const cs_home *home;
+    char label[CS_LABEL_MAX + 1]; /* of a key that no init makes; empty: none */
+} foreign;
+
+static int find_foreign(void *context, const cs_key_info *info)
+{
+    foreign *state = context;
+
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+        char label[CS_LABEL_MAX + 1];
+
+        cs_home_key_label(state->home, plans[i].name, label);
+        if ((plans[i].kinds & BIT(state->home->kind)) != 0 && strcmp(label, info->label) == 0)
+            return 0;
+    }
+    (void)snprintf(state->label, sizeof state->label, "%s", info->label);
+    return 0;
+}
+
+/* A token that has more than an init leaves, an S_X above all, is somebody's. */
+static int check_is_nobodys(const cs_home *home, cs_token *token, cs_error *error)
+{
+    foreign state = {.home = home};
+    int rc = cs_token_list_keys(token, find_foreign, &state, error);
+
+    if (rc == CS_OK && state.label[0] != '\0')
+        rc = CS_FAIL(error, CS_E_EXISTS,
+            "it is in the token already, and so is '%s': another identity may use them; name "
+            "another token, or take them over with --adopt-keys",
+            state.label);
+    return rc;
+}
+
+static int make_key(
+    cs_home *home, cs_token *token, const key_plan *plan, bool adopt, cs_error *error)
 {
     cs_key *key = NULL;
     char label[CS_LABEL_MAX + 1];
@@ -77,8 +112,12 @@ static int make_key(cs_home *home, cs_token *token, const key_plan *plan, cs_err
 
     cs_home_key_label(home, plan->name, label);
     rc = cs_key_generate(&key, token, label, plan->use, home->suite, error);
-    if (rc == CS_E_EXISTS)
-        rc = adopt_key(&key, home, token, label, plan->use, error);
+    if (rc == CS_E_EXISTS) {
+        rc = adopt ? CS_OK : check_is_nobodys(home, token, error);
+        if (rc == CS_OK)
+            rc = adopt_key(&key, home, token, label, plan->use, error);
+        home->adopted += rc == CS_OK;
+    }
     if (rc != CS_OK)
         return cs_error_context(error, "the key '%s'", label);
     (void)snprintf(path, sizeof path, "keys.%s", plan->name);
@@ -87,13 +126,13 @@ static int make_key(cs_home *home, cs_token *token, const key_plan *plan, cs_err
     return rc;
 }
 
-int cs_home_make_keys(cs_home *home, cs_token *token, cs_error *error)
+int cs_home_make_keys(cs_home *home, cs_token *token, bool adopt, cs_error *error)
 {
     int rc = CS_OK;
 
     for (size_t i = 0; rc == CS_OK && i < sizeof plans / sizeof plans[0]; i++) {
         if ((plans[i].kinds & BIT(home->kind)) != 0)
-            rc = make_key(home, token, &plans[i], error);
+            rc = make_key(home, token, &plans[i], adopt, error);
     }
     return rc == CS_OK ? cs_home_save(home, error) : rc;
 }
@@ -134,7 +173,7 @@ void cs_home_undo(const cs_home *home)
 }
 
 int cs_home_init(cs_home **out, cs_token **token, const char *dir, cs_home_kind kind,
-    const char *id, cs_suite suite, const json_t *config, cs_error *error)
+    const char *id, cs_suite suite, const json_t *config, bool adopt, cs_error *error)
 {
     int rc = cs_home_create(out, dir, kind, id, suite, config, error);
 
@@ -143,7 +182,7 @@ int cs_home_init(cs_home **out, cs_token **token, const char *dir, cs_home_kind 
         return rc;
     rc = cs_home_open_token(token, *out, error);
     if (rc == CS_OK)
-        rc = cs_home_make_keys(*out, *token, error);
+        rc = cs_home_make_keys(*out, *token, adopt, error);
     if (rc != CS_OK) {
         cs_token_close(token);
         cs_home_undo(*out);

@@ -18,9 +18,10 @@ CS_MUST_CHECK int cs_home_open_token(cs_token **out, const cs_home *home, cs_err
 
 /* Make a home whole: directory and config.json, the token opened, the role's keys made in it. If it
  * fails, config.json goes again, so that the same command can be repeated; keys that are in the
- * token by then are found by their labels. *token is the caller's to close. */
+ * token by then are found by their labels; `adopt`: see cs_home_make_keys. *token is the caller's
+ * to close. */
 CS_MUST_CHECK int cs_home_init(cs_home **out, cs_token **token, const char *dir, cs_home_kind kind,
-    const char *id, cs_suite suite, const json_t *config, cs_error *error);
+    const char *id, cs_suite suite, const json_t *config, bool adopt, cs_error *error);
 /* Take config.json away again: for an init that fails after cs_home_init. */
 void cs_home_undo(const cs_home *home);
 

@@ -44,6 +44,7 @@ typedef struct cs_home {
     json_t *config;
     char id[CS_ID_MAX + 1];
     cs_suite suite;
+    unsigned adopted; /* by cs_home_make_keys: keys that were in the token already */
 } cs_home;
 
 /* Make the directory and config.json. CS_E_EXISTS when there is a config.json already. `config` is
@@ -90,8 +91,9 @@ void cs_actor_free(cs_actor **actor);
  * "keys": authority sign; cloud sign, decrypt, issue ("master"), storage; hospital sign, decrypt,
  * storage; doctor and patient sign, decrypt. Labels: PREFIX-sign, … with PREFIX the home's
  * "key_prefix" or the role. Keys that are there already under these labels are taken as they are (a
- * repeated init). */
-CS_MUST_CHECK int cs_home_make_keys(cs_home *home, cs_token *token, cs_error *error);
+ * repeated init), unless the token has others too: it may then be somebody's who is registered, and
+ * whose S_X a registration would replace. That is CS_E_EXISTS, or done if `adopt` says so. */
+CS_MUST_CHECK int cs_home_make_keys(cs_home *home, cs_token *token, bool adopt, cs_error *error);
 
 /* An env over the actor's trust, the store's seen table and a way to know revoked serials: PC asks
  * its database, the others revocations.cbor. now is read from the system clock by cs_env_tick. */

@@ -86,3 +86,20 @@ grep -q 'cannot be read and are left out' "$work/log/hospital.err" || fail "no w
 stop hospital
 cs hospital register --dir "$work/hospital" --code-file "$work/hospital.example.code" >/dev/null
 stop cloud
+
+say "a token that is somebody's"
+start cloud
+other=(patient init --dir "$work/other" --id P-9 --token "$(uri patient)" --pin-file "$work/pin"
+    --cloud-file "$work/cloud/cloud.cbor" --authority "$work/board/certificate.pem")
+refused 9 "patient-scalar.*--adopt-keys" "${other[@]}"
+[ ! -e "$work/other/config.json" ] || fail "a home was made all the same"
+cs token audit --dir "$work/patient" >/dev/null || fail "the patient's own keys"
+make_token interrupted
+again=(patient init --dir "$work/again" --id P-8 --token "$(uri interrupted)"
+    --pin-file "$work/pin" --cloud-file "$work/cloud/cloud.cbor"
+    --authority "$work/board/certificate.pem")
+cs "${again[@]}" --json | jq -e '.adopted == 0' >/dev/null || fail "keys are not new"
+rm -r "$work/again"
+cs "${again[@]}" | grep -q '2 keys that were in the token already' || fail "no word of old keys"
+cs "${other[@]}" --adopt-keys --json | jq -e '.adopted == 2' >/dev/null || fail "--adopt-keys"
+stop cloud
