@@ -2,6 +2,7 @@
 #include "cli/cmd_doctor_visit.h"
 
 #include "cli/home_options.h"
+#include "cli/input.h"
 #include "cli/output.h"
 #include "service/editor.h"
 #include "service/signals.h"
@@ -20,6 +21,7 @@ typedef struct desk {
     const cs_arguments *arguments;
     const cs_home *home;
     bool quiet; /* --json: people are told nothing */
+    int stop_fd;
 } desk;
 
 static void tell(const desk *me, const char *text)
@@ -50,24 +52,19 @@ static void on_notice(void *context, const char *text)
     tell(context, text);
 }
 
-static int read_standard_input(cs_buf *out, size_t limit, cs_error *error)
+static int read_standard_input(cs_buf *out, int stop_fd, size_t limit, cs_error *error)
 {
     uint8_t room[4096];
-    int rc = CS_OK;
+    size_t got;
+    int rc;
 
-    while (rc == CS_OK) {
-        ssize_t n = read(STDIN_FILENO, room, sizeof room);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            rc = CS_FAIL(error, CS_E_STORAGE, "standard input: %s", strerror(errno));
-        if (n <= 0)
-            break;
-        rc = cs_buf_append(out, (cs_view){room, (size_t)n}, error);
+    do {
+        rc = cs_input_read(&got, room, sizeof room, stop_fd, error);
+        if (rc == CS_OK)
+            rc = cs_buf_append(out, (cs_view){room, got}, error);
         if (rc == CS_OK && out->n > limit)
             rc = CS_FAIL(error, CS_E_TOO_LARGE, "a diagnosis has at most %zu bytes", limit);
-    }
+    } while (rc == CS_OK && got > 0);
     cs_wipe(room, sizeof room);
     return rc;
 }
@@ -81,7 +78,7 @@ static int on_diagnose(void *context, const cs_station_report *so_far, cs_buf *o
     if (from == NULL)
         return cs_editor_compose(out, me->home->dir, CS_DIAGNOSIS_MAX, error);
     if (strcmp(from, "-") == 0)
-        return read_standard_input(out, CS_DIAGNOSIS_MAX, error);
+        return read_standard_input(out, me->stop_fd, CS_DIAGNOSIS_MAX, error);
     return cs_file_read(out, from, CS_DIAGNOSIS_MAX, error);
 }
 
@@ -267,6 +264,7 @@ int cs_run_doctor_visit(const cs_arguments *arguments, cs_error *error)
         rc = set_place(&input, host, sizeof host, arguments, error);
     if (rc == CS_OK)
         rc = cs_stop_fd_open(&input.stop_fd, error);
+    me.stop_fd = input.stop_fd;
     if (rc == CS_OK)
         rc = cs_open_member(&opened, CS_HOME_DOCTOR, arguments, error);
     if (rc == CS_OK)

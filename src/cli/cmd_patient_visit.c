@@ -2,6 +2,7 @@
 #include "cli/cmd_patient_visit.h"
 
 #include "cli/home_options.h"
+#include "cli/input.h"
 #include "cli/output.h"
 #include "service/device.h"
 #include "service/signals.h"
@@ -14,31 +15,40 @@
 #define TIMEOUT_MAX_S 86400
 #define SHOWN_MAX 128
 
+typedef struct desk {
+    const cs_arguments *arguments;
+    int stop_fd;
+} desk;
+
 /* A person decides; without one, --doctor has decided. */
-static int ask_person(const cs_doctor_shown *doctor, cs_error *error)
+static int ask_person(const cs_doctor_shown *doctor, int stop_fd, cs_error *error)
 {
     char name[SHOWN_MAX];
     char id[SHOWN_MAX];
     char department[SHOWN_MAX];
-    char answer[16];
+    char answer;
+    int rc;
 
     (void)printf("This is %s (%s), %s.\nGo on with this doctor? [y/N] ",
         cs_printable(name, sizeof name, doctor->name), cs_printable(id, sizeof id, doctor->id),
         cs_printable(department, sizeof department, doctor->department));
     (void)fflush(stdout);
-    if (fgets(answer, sizeof answer, stdin) == NULL || (answer[0] != 'y' && answer[0] != 'Y'))
-        return CS_FAIL(error, CS_E_CANCELLED, "you declined; nothing about you was sent");
-    return CS_OK;
+    rc = cs_input_answer(&answer, stop_fd, error);
+    if (rc == CS_E_CANCELLED)
+        return CS_FAIL(error, CS_E_CANCELLED, "you stopped it; nothing about you was sent");
+    if (rc == CS_OK && answer != 'y' && answer != 'Y')
+        rc = CS_FAIL(error, CS_E_CANCELLED, "you declined; nothing about you was sent");
+    return rc;
 }
 
 static int on_accept(void *context, const cs_doctor_shown *doctor, cs_error *error)
 {
-    const cs_arguments *arguments = context;
-    const char *expected = cs_arg(arguments, "doctor");
+    const desk *me = context;
+    const char *expected = cs_arg(me->arguments, "doctor");
     char id[SHOWN_MAX];
 
     if (expected == NULL)
-        return ask_person(doctor, error);
+        return ask_person(doctor, me->stop_fd, error);
     if (strcmp(expected, doctor->id) != 0)
         return CS_FAIL(error, CS_E_RECIPIENT,
             "the station is that of %s, not of %s; nothing about you was sent",
@@ -105,14 +115,14 @@ static int print_visit(const cs_device_report *report, const cs_opened *opened,
 int cs_run_patient_visit(const cs_arguments *arguments, cs_error *error)
 {
     const char *path = cs_arg(arguments, "diagnosis-out");
-    cs_arguments copy = *arguments;
+    desk me = {.arguments = arguments, .stop_fd = -1};
     cs_device_input input = {.signal_path = cs_arg(arguments, "signal"),
         .signal_type = cs_arg_or(arguments, "signal-type", "application/octet-stream"),
         .purpose = cs_arg_or(arguments, "purpose", "treatment"),
         .diagnosis_path = path,
         .stop_fd = -1,
         .accept = on_accept,
-        .context = &copy};
+        .context = &me};
     int64_t started = cs_clock_ms();
     cs_device_report report;
     cs_opened opened = {0};
@@ -124,6 +134,7 @@ int cs_run_patient_visit(const cs_arguments *arguments, cs_error *error)
         rc = cs_check_output(arguments, "diagnosis-out", false, error);
     if (rc == CS_OK)
         rc = cs_stop_fd_open(&input.stop_fd, error);
+    me.stop_fd = input.stop_fd;
     if (rc == CS_OK)
         rc = cs_open_member(&opened, CS_HOME_PATIENT, arguments, error);
     if (rc == CS_OK)

@@ -206,6 +206,8 @@ void cs_talk_refuse(cs_talk *talk, int code)
 {
     cs_buf refusal = {0};
 
+    if (talk->link != NULL)
+        cs_link_cancel_on(talk->link, -1); /* who was stopped says so too */
     if (talk->link != NULL && cs_refusal_make(&refusal, code, NULL) == CS_OK &&
         cs_link_send(talk->link, CS_FRAME_REFUSAL, cs_view_buf(&refusal), REFUSAL_MS, NULL) ==
             CS_OK &&
