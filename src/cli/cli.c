@@ -5,9 +5,12 @@
 
 #include <chartseal/secret.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const cs_group *const groups[] = {&cs_authority_group, &cs_cloud_group, &cs_hospital_group,
     &cs_doctor_group, &cs_patient_group, &cs_token_group, &cs_audit_group, &cs_demo_group};
@@ -139,15 +142,43 @@ static bool wants_json(int argc, char **argv)
     return false;
 }
 
+/* A descriptor that was closed would be taken by the next file, and what is said would go into it.
+ * Output that is closed stays what cannot be written: it is an error to lose it. */
+static int occupy_standard_descriptors(cs_error *error)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDONLY);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0)
+        return CS_FAIL(error, CS_E_INTERNAL, "/dev/null cannot be opened: %s", strerror(errno));
+    (void)close(fd);
+    return CS_OK;
+}
+
+/* Lines are printed without a look at how it went: the stream remembers. */
+static int check_standard_output(cs_error *error)
+{
+    if (fflush(stdout) != 0 || ferror(stdout) != 0)
+        return CS_FAIL(error, CS_E_STORAGE,
+            "standard output could not be written in full; see where it goes, and repeat");
+    return CS_OK;
+}
+
 int cs_cli_main(int argc, char **argv)
 {
     cs_error error = {0};
-    int rc = cs_harden_process(&error);
+    int rc = occupy_standard_descriptors(&error);
 
+    if (rc == CS_OK)
+        rc = cs_harden_process(&error);
     if (rc == CS_OK && signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         rc = CS_FAIL(&error, CS_E_INTERNAL, "SIGPIPE cannot be ignored");
     if (rc == CS_OK)
         rc = run(argc, argv, &error);
+    if (rc == CS_OK)
+        rc = check_standard_output(&error);
     cs_token_shutdown();
     return cs_report(rc, &error, wants_json(argc, argv));
 }

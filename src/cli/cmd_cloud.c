@@ -165,8 +165,6 @@ static int print_code(const char *text, const cs_arguments *arguments, cs_error 
                                  cs_arg(arguments, "role"), "id", cs_arg(arguments, "id"),
                                  file == NULL ? "code" : "code_file", file == NULL ? text : file),
             error);
-    if (file == NULL)
-        cs_say("%s", text);
     return CS_OK;
 }
 
@@ -180,8 +178,8 @@ static int give_code(
 
     cs_code_print(code, text);
     (void)snprintf(line, sizeof line, "%s\n", text);
-    if (file != NULL)
-        rc = cs_file_write(file, cs_view_str(line), 0600, error);
+    if (file != NULL || !cs_arg_flag(arguments, "json"))
+        rc = cs_write_output(file == NULL ? "-" : file, cs_view_str(line), 0600, error);
     if (rc == CS_OK)
         rc = print_code(text, arguments, error);
     cs_wipe(line, sizeof line);
@@ -207,12 +205,17 @@ static int run_enrol(const cs_arguments *arguments, cs_error *error)
             &days, arguments, "days", CS_ENROLMENT_DAYS, 1, CS_ENROLMENT_DAYS_MAX, error);
     if (rc == CS_OK)
         rc = open_cloud(&cloud, arguments, error);
-    if (rc == CS_OK)
-        rc = cs_cloud_enrol(cloud.server, cloud.worker, role, id, days, code, error);
+    cs_random(code, sizeof code);
+    /* a code that reached nobody must admit nobody */
     if (rc == CS_OK)
         cs_server_seal(cloud.server, cloud.worker);
     if (rc == CS_OK)
         rc = give_code(code, arguments, error);
+    if (rc == CS_OK) {
+        rc = cs_cloud_enrol(cloud.server, cloud.worker, role, id, days, code, error);
+        if (rc != CS_OK)
+            rc = cs_error_context(error, "the code that was given out admits nobody");
+    }
     cs_wipe(code, sizeof code);
     close_cloud(&cloud);
     return rc;

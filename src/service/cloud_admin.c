@@ -54,7 +54,7 @@ static int settle(
 }
 
 int cs_cloud_enrol(const cs_server *server, cs_worker *worker, cs_role role, const char *id,
-    int64_t days, uint8_t code[CS_CODE_SIZE], cs_error *error)
+    int64_t days, const uint8_t code[CS_CODE_SIZE], cs_error *error)
 {
     cs_decision decision = {.action = "enrol"};
     cs_row_keys *keys = cs_secret_new(sizeof *keys);
@@ -62,7 +62,6 @@ int cs_cloud_enrol(const cs_server *server, cs_worker *worker, cs_role role, con
 
     if (keys == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for an enrolment");
-    cs_random(code, CS_CODE_SIZE);
     rc = cs_enrolment_keys(keys, server->actor->storage, role, id, code, error);
     if (rc == CS_OK)
         rc = cs_store_begin(worker->store, error);

@@ -16,10 +16,11 @@
 /* cloud.cbor from the keys of a home that has just been made. */
 CS_MUST_CHECK int cs_cloud_found(const cs_home *home, const cs_actor *actor, cs_error *error);
 
-/* A code that admits one party, once, for `days`. code: CS_CODE_SIZE bytes. CS_E_TAKEN is not
- * asked: a code for an identity that is registered is how lost keys are replaced after revoking. */
+/* The code, fresh random bytes, admits one party, once, for `days`. It is nowhere afterwards but
+ * with whom it was given to, so give it out first. CS_E_TAKEN is not asked: a code for an identity
+ * that is registered is how lost keys are replaced after revoking. */
 CS_MUST_CHECK int cs_cloud_enrol(const cs_server *server, cs_worker *worker, cs_role role,
-    const char *id, int64_t days, uint8_t code[CS_CODE_SIZE], cs_error *error);
+    const char *id, int64_t days, const uint8_t code[CS_CODE_SIZE], cs_error *error);
 
 /* CS_E_NOT_FOUND for a serial or a party that has no credential. */
 CS_MUST_CHECK int cs_cloud_revoke_serial(

@@ -80,3 +80,33 @@ refused 2 "name a file" patient visit --dir "$work/none" --station 127.0.0.1:1 -
     --diagnosis-out -
 refused 2 "name a file" cloud serve --dir "$work/cloud" --port-file -
 [ ! -e - ] || fail "a file called -"
+
+say "what is lost is not done"
+# Standard output on a full device: opened for writing, which cannot replace it.
+full() { # COMMAND...
+    local status=0
+    cs "$@" 2>"$work/full.err" >/dev/full || status=$?
+    [ "$status" -eq 9 ] || fail "$*, its output lost: status $status, not 9"
+    [ "$(wc -l <"$work/full.err")" -eq 1 ] || fail "$*: not one line: $(cat "$work/full.err")"
+}
+entries=$(cs audit verify --dir "$work/cloud" --json | jq .entries)
+full cloud enrol --dir "$work/cloud" --role patient --id P-lost
+full cloud enrol --dir "$work/cloud" --role patient --id P-lost --json
+[ "$(cs audit verify --dir "$work/cloud" --json | jq .entries)" = "$entries" ] ||
+    fail "a code that nobody has was enrolled"
+full cloud status --dir "$work/cloud"
+full cloud status --dir "$work/cloud" --json
+full audit verify --dir "$work/cloud"
+full audit export --dir "$work/cloud"
+full token list --module "$module"
+full doctor --help
+full --help
+full --version
+status=0
+cs --version >&- 2>"$work/full.err" || status=$?
+[ "$status" -eq 9 ] || fail "a closed standard output: status $status"
+cs cloud status --dir "$work/cloud" <&- >/dev/null || fail "a closed standard input"
+cs cloud status --dir "$work/cloud" 2>&- >/dev/null || fail "a closed standard error"
+status=0 # a message with nowhere to go must not land in a file that is being written
+cs doctor csr --dir "$work/none" --out "$work/never" 2>&- || status=$?
+[ "$status" -eq 5 ] && [ ! -e "$work/never" ] || fail "a message without a standard error: $status"
