@@ -32,9 +32,11 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
         goto out;
     }
     if (cs_arg_flag(arguments, "json"))
-        rc = cs_print_json(json_pack("{s:b, s:s, s:s+, s:s+, s:i}", "ok", 1, "name", home->id,
-                               "certificate", home->dir, "/certificate.pem", "crl", home->dir,
-                               "/crl.pem", "adopted", (int)home->adopted),
+        rc = cs_print_json(
+            json_pack("{s:b, s:s, s:s+, s:s+, s:O, s:i, s:o}", "ok", 1, "name", home->id,
+                "certificate", home->dir, "/certificate.pem", "crl", home->dir, "/crl.pem", "keys",
+                json_object_get(home->config, "keys"), "adopted", (int)home->adopted, "token_ops",
+                cs_ops_json(cs_ops_of_thread())),
             error);
     if (rc == CS_OK && !cs_arg_flag(arguments, "json")) {
         cs_say_made(home);

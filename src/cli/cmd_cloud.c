@@ -77,10 +77,11 @@ static int print_cloud(const cs_home *home, const cs_arguments *arguments, cs_er
     cs_hex(CS_VIEW_ARRAY(hash), fingerprint);
     if (cs_arg_flag(arguments, "json"))
         return cs_print_json(
-            json_pack("{s:b, s:s, s:s, s:s, s:s+, s:s, s:O, s:i}", "ok", 1, "role", "cloud", "id",
-                home->id, "suite", cs_suite_name(home->suite), "parameters", home->dir,
+            json_pack("{s:b, s:s, s:s, s:s, s:s+, s:s, s:O, s:i, s:o}", "ok", 1, "role", "cloud",
+                "id", home->id, "suite", cs_suite_name(home->suite), "parameters", home->dir,
                 "/cloud.cbor", "fingerprint", fingerprint, "keys",
-                json_object_get(home->config, "keys"), "adopted", (int)home->adopted),
+                json_object_get(home->config, "keys"), "adopted", (int)home->adopted, "token_ops",
+                cs_ops_json(cs_ops_of_thread())),
             error);
     cs_say_made(home);
     cs_say("hand out %s/cloud.cbor; its fingerprint, to be told another way, is", home->dir);
@@ -96,7 +97,7 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
     cs_buf authorities = {0};
     cs_buf crl = {0};
     cs_suite suite;
-    int rc = cs_suite_from_name(&suite, cs_arg_or(arguments, "suite", "ed25519"), error);
+    int rc = cs_arg_suite(&suite, arguments, error);
 
     if (rc == CS_OK)
         rc = read_authorities(&authorities, &crl, arguments, error);
@@ -161,9 +162,10 @@ static int print_code(const char *text, const cs_arguments *arguments, cs_error 
     const char *file = code_file(arguments);
 
     if (cs_arg_flag(arguments, "json"))
-        return cs_print_json(json_pack("{s:b, s:s, s:s, s:s}", "ok", 1, "role",
-                                 cs_arg(arguments, "role"), "id", cs_arg(arguments, "id"),
-                                 file == NULL ? "code" : "code_file", file == NULL ? text : file),
+        return cs_print_json(
+            json_pack("{s:b, s:s, s:s, s:s, s:o}", "ok", 1, "role", cs_arg(arguments, "role"), "id",
+                cs_arg(arguments, "id"), file == NULL ? "code" : "code_file",
+                file == NULL ? text : file, "token_ops", cs_ops_json(cs_ops_of_thread())),
             error);
     return CS_OK;
 }

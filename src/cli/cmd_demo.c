@@ -5,9 +5,11 @@
 #include "service/signals.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ID_RANDOM 6 /* bytes; nobody mistakes it for a real identity */
@@ -22,22 +24,61 @@ static void random_id(char *out, size_t size, const char *prefix)
     (void)snprintf(out, size, "%s%s", prefix, hex);
 }
 
-/* Before anything is made. */
-static int check_files(const demo *me, cs_error *error)
+/* *size: of a file that can be read; opened, for access() also likes a directory. */
+static int look_at(const char *option, const char *path, uint64_t *size, cs_error *error)
 {
-    const char *const files[] = {me->record, me->signal, me->diagnosis};
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int rc = CS_OK;
 
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        if (files[i] != NULL && access(files[i], R_OK) != 0)
-            return CS_FAIL(error, CS_E_NO_FILE, "%s cannot be read: %s", files[i], strerror(errno));
-    }
-    return CS_OK;
+    if (fd < 0)
+        return CS_FAIL(error, errno == ENOENT ? CS_E_NO_FILE : CS_E_STORAGE,
+            "--%s %s cannot be read: %s", option, path, strerror(errno));
+    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode))
+        rc = CS_FAIL(error, CS_E_USAGE, "--%s %s is no regular file", option, path);
+    else
+        *size = (uint64_t)about.st_size;
+    (void)close(fd);
+    return rc;
 }
 
-static int prepare(demo *me, cs_error *error)
+/* Whatever can be known to be wrong is said before anything is made. */
+static int check_files(demo *me, cs_error *error)
+{
+    uint64_t size = 0;
+    int rc = look_at("record", me->record, &size, error);
+
+    if (rc == CS_OK && me->diagnosis != NULL) {
+        rc = look_at("diagnosis", me->diagnosis, &size, error);
+        if (rc == CS_OK && (size == 0 || size > CS_DIAGNOSIS_MAX))
+            rc =
+                CS_FAIL(error, CS_E_USAGE, "--diagnosis %s has %llu bytes; a diagnosis has 1 to %d",
+                    me->diagnosis, (unsigned long long)size, CS_DIAGNOSIS_MAX);
+    }
+    if (rc == CS_OK && me->signal != NULL) {
+        rc = look_at("signal", me->signal, &size, error);
+        if (rc == CS_OK && size == 0)
+            me->signal = NULL; /* to the protocol it is none: nothing would arrive */
+    }
+    return rc;
+}
+
+/* The log may go into the directory of --state, which is made for it. */
+static int check_wire_log(const demo *me, const char *state, cs_error *error)
+{
+    cs_wire_log *log = NULL;
+    int rc = state == NULL ? CS_OK : cs_make_directories(state, error);
+
+    if (rc == CS_OK)
+        rc = cs_wire_log_open(&log, me->wire_log, error);
+    cs_wire_log_close(&log);
+    return rc;
+}
+
+static int prepare(demo *me, const cs_arguments *arguments, cs_error *error)
 {
     cs_suite suite;
-    int rc = cs_suite_from_name(&suite, me->suite, error);
+    int rc = cs_arg_suite(&suite, arguments, error);
 
     me->registration = json_object();
     me->keys = json_array();
@@ -47,6 +88,8 @@ static int prepare(demo *me, cs_error *error)
         rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
     if (rc == CS_OK)
         rc = check_files(me, error);
+    if (rc == CS_OK)
+        rc = check_wire_log(me, cs_arg(arguments, "state"), error);
     if (rc == CS_OK)
         rc = cs_stop_fd_open(&me->stop_fd, error);
     return rc;
@@ -84,7 +127,7 @@ static int run_demo(const cs_arguments *arguments, cs_error *error)
         .cloud = {.fd = -1},
         .hospital = {.fd = -1}};
     int64_t started = cs_clock_ms();
-    int rc = prepare(&me, error);
+    int rc = prepare(&me, arguments, error);
 
     if (rc == CS_OK)
         rc = demo_make_places(&me, cs_arg(arguments, "state"), error);

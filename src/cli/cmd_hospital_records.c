@@ -78,8 +78,13 @@ static int open_file(cs_import *import, uint64_t *size, const char *path, cs_err
     return CS_OK;
 }
 
+/* What the token did: to keep the record, and apart from that to publish it. */
+typedef struct import_ops {
+    cs_op_counts keeping, publishing;
+} import_ops;
+
 static int print_imported(const cs_imported *in, bool published, const cs_error *why,
-    cs_wire_counts wire, const cs_arguments *arguments, cs_error *error)
+    const import_ops *ops, cs_wire_counts wire, const cs_arguments *arguments, cs_error *error)
 {
     char id[ID_HEX_SIZE];
     char hash[2 * CS_HASH_SIZE + 1];
@@ -88,9 +93,10 @@ static int print_imported(const cs_imported *in, bool published, const cs_error 
     cs_hex(CS_VIEW_ARRAY(in->hash), hash);
     if (cs_arg_flag(arguments, "json"))
         return cs_print_json(
-            json_pack("{s:b, s:s, s:s, s:I, s:b, s:{s:I, s:I}}", "ok", 1, "record_id", id, "sha256",
-                hash, "size", (json_int_t)in->size, "published", published, "wire", "messages",
-                (json_int_t)wire.messages, "bytes", (json_int_t)wire.bytes),
+            json_pack("{s:b, s:s, s:s, s:I, s:b, s:o, s:o, s:{s:I, s:I}}", "ok", 1, "record_id", id,
+                "sha256", hash, "size", (json_int_t)in->size, "published", published, "token_ops",
+                cs_ops_json(ops->keeping), "publishing_ops", cs_ops_json(ops->publishing), "wire",
+                "messages", (json_int_t)wire.messages, "bytes", (json_int_t)wire.bytes),
             error);
     cs_say("record %s, %llu bytes, SHA-256 %s", id, (unsigned long long)in->size, hash);
     if (published)
@@ -122,6 +128,8 @@ int cs_run_hospital_import(const cs_arguments *arguments, cs_error *error)
     cs_error why = {0};
     uint64_t size = 0;
     bool published = false;
+    cs_op_counts before;
+    import_ops ops = {0};
     int rc = read_import(&import, arguments, error);
 
     if (rc == CS_OK)
@@ -134,13 +142,17 @@ int cs_run_hospital_import(const cs_arguments *arguments, cs_error *error)
         opened.hospital->server->wire_log = log;
         cs_progress_start(&progress, STDERR_FILENO, "importing", size);
         import.progress = &progress;
+        before = cs_ops_of_thread();
         rc = cs_hpc_import(opened.hospital, opened.worker, &import, &in, error);
+        ops.keeping = cs_ops_between(before, cs_ops_of_thread());
         cs_progress_end(&progress);
     }
     if (rc == CS_OK) {
+        before = cs_ops_of_thread();
         published = publish_now(opened.hospital, opened.worker, &why);
+        ops.publishing = cs_ops_between(before, cs_ops_of_thread());
         cs_server_seal(opened.hospital->server, opened.worker);
-        rc = print_imported(&in, published, &why, cs_wire_log_counts(log), arguments, error);
+        rc = print_imported(&in, published, &why, &ops, cs_wire_log_counts(log), arguments, error);
     }
     if (import.fd >= 0)
         (void)close(import.fd);

@@ -108,6 +108,8 @@ CS_MUST_CHECK int demo_audit_keys(demo *me, cs_error *error);
 /* Tell a step: who, what happens, what was proved, and a party's token operations (NULL: none). */
 void demo_tell(demo *me, const char *parties, const char *what, const char *proved);
 void demo_tell_ops(const demo *me, const char *party, json_t *ops);
+/* The same of an `init`, from its answer: the keys it made are told, too. */
+void demo_tell_made(const demo *me, const char *party, const json_t *answer);
 /* Token operations of a service so far, for a procedure, from its /metrics. */
 CS_MUST_CHECK int demo_service_ops(
     cs_op_counts *out, uint16_t port, const char *procedure, cs_error *error);

@@ -26,22 +26,40 @@ void demo_tell(demo *me, const char *parties, const char *what, const char *prov
         cs_say("    proved: %s", proved);
 }
 
+/* "sign 2, agree 1", after `used` bytes of something else. */
+static void print_ops(char *text, size_t size, size_t used, json_t *ops)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(ops, name, value)
+    {
+        if (json_integer_value(value) > 0 && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s %lld", used == 0 ? "" : ", ",
+                name, (long long)json_integer_value(value));
+    }
+}
+
 void demo_tell_ops(const demo *me, const char *party, json_t *ops)
 {
     char text[256] = "";
-    const char *name;
-    json_t *value;
-    size_t used = 0;
 
     if (me->quiet || ops == NULL)
         return;
-    json_object_foreach(ops, name, value)
-    {
-        if (json_integer_value(value) > 0 && used < sizeof text)
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %lld",
-                used == 0 ? "" : ", ", name, (long long)json_integer_value(value));
-    }
-    cs_say("    token of the %s: %s", party, used == 0 ? "not used" : text);
+    print_ops(text, sizeof text, 0, ops);
+    cs_say("    token of the %s: %s", party, text[0] == '\0' ? "not used" : text);
+}
+
+void demo_tell_made(const demo *me, const char *party, const json_t *answer)
+{
+    char text[256];
+    size_t keys = json_object_size(json_object_get(answer, "keys"));
+    int n = snprintf(text, sizeof text, "%zu key%s made", keys, keys == 1 ? "" : "s");
+
+    if (me->quiet)
+        return;
+    print_ops(text, sizeof text, (size_t)n, json_object_get(answer, "token_ops"));
+    cs_say("    token of the %s: %s", party, text);
 }
 
 /* -- services ------------------------------------------------------------------------------------
@@ -178,6 +196,37 @@ void demo_count_wire(demo *me, const json_t *answer)
     me->bytes += (uint64_t)json_integer_value(json_object_get(wire, "bytes"));
 }
 
+/* Only what the audit has seen is claimed: s and every PRK were made in their tokens. An S_X comes
+ * from outside by its nature, so how each is held is said. */
+static void say_custody(const demo *me)
+{
+    size_t others = 0;
+    size_t lifted = 0;
+    size_t sealed = 0;
+    size_t i;
+    const json_t *key;
+
+    json_array_foreach(me->keys, i, key)
+    {
+        const char *delivery = json_string_value(json_object_get(key, "delivery"));
+
+        lifted += strcmp(delivery, "lifted") == 0;
+        sealed += strcmp(delivery, "sealed") == 0;
+        others += strcmp(delivery, "imported") == 0 ||
+                  (strcmp(delivery, "generated") == 0 &&
+                      !json_is_true(json_object_get(key, "never_extractable")));
+    }
+    if (others == 0)
+        cs_say("The cloud's s and every PRK were made in their tokens and have never left them.");
+    if (lifted > 0)
+        cs_say("%zu S_X lifted: in the token now, and once, at the registration, in the memory of "
+               "its party.",
+            lifted);
+    if (sealed > 0)
+        cs_say("%zu S_X sealed to a key in the token: in the memory of its party for each use.",
+            sealed);
+}
+
 int demo_print(demo *me, double seconds, cs_error *error)
 {
     if (me->quiet)
@@ -188,9 +237,9 @@ int demo_print(demo *me, double seconds, cs_error *error)
                 "registration_ops", me->registration, "filing_ops", me->filing, "wire", "messages",
                 (json_int_t)me->messages, "bytes", (json_int_t)me->bytes, "seconds", seconds),
             error);
-    cs_say("\nDone in %.1f seconds: %llu messages, %llu bytes on the wire. No private key has been "
-           "outside of its token.",
-        seconds, (unsigned long long)me->messages, (unsigned long long)me->bytes);
+    cs_say("\nDone in %.1f seconds: %llu messages, %llu bytes on the wire.", seconds,
+        (unsigned long long)me->messages, (unsigned long long)me->bytes);
+    say_custody(me);
     if (!me->temporary)
         cs_say("Everything is in %s.", me->dir);
     return CS_OK;

@@ -35,6 +35,8 @@ static int make_tokens(demo *me, cs_error *error)
     }
     if (rc == CS_OK)
         demo_tell(me, "everybody", "gets a fresh token of SoftHSM, with a PIN of its own", NULL);
+    if (rc == CS_OK && !me->quiet)
+        cs_say("    token of each: initialised, no key yet");
     return rc;
 }
 
@@ -45,15 +47,19 @@ static int found_authority(demo *me, cs_error *error)
     char pin[CS_PATH_MAX];
     const char *const argv[] = {"authority", "init", "--dir", dir, "--name", "Demo Medical Board",
         "--token", uri, "--pin-file", pin, "--json", NULL};
+    json_t *answer = NULL;
     int rc;
 
     demo_path(me, CS_HOME_AUTHORITY, "", dir);
     demo_path(me, CS_HOME_AUTHORITY, "pin", pin);
     demo_token_uri(me, CS_HOME_AUTHORITY, uri);
-    rc = demo_run(me, "authority init", argv, DEMO_STEP_MS, NULL, error);
-    if (rc == CS_OK)
+    rc = demo_run(me, "authority init", argv, DEMO_STEP_MS, &answer, error);
+    if (rc == CS_OK) {
         demo_tell(me, "medical authority",
             "makes its key in its token, its certificate and a revocation list", NULL);
+        demo_tell_made(me, "authority", answer);
+    }
+    json_decref(answer);
     return rc;
 }
 
@@ -70,6 +76,7 @@ static int found_cloud(demo *me, cs_error *error)
         NULL};
     const char *const serve[] = {
         "cloud", "serve", "--dir", dir, "--listen", "127.0.0.1:0", "--port-file", port_file, NULL};
+    json_t *answer = NULL;
     int rc;
 
     demo_path(me, CS_HOME_CLOUD, "", dir);
@@ -78,16 +85,19 @@ static int found_cloud(demo *me, cs_error *error)
     demo_path(me, CS_HOME_AUTHORITY, "certificate.pem", ca);
     demo_path(me, CS_HOME_AUTHORITY, "crl.pem", crl);
     demo_token_uri(me, CS_HOME_CLOUD, uri);
-    rc = demo_run(me, "cloud init", init, DEMO_STEP_MS, NULL, error);
+    rc = demo_run(me, "cloud init", init, DEMO_STEP_MS, &answer, error);
     if (rc == CS_OK)
         rc = demo_start(me, &me->cloud, "cloud serve", serve, error);
     if (rc == CS_OK)
         rc = demo_wait_port(me, &me->cloud, port_file, &me->cloud_port, error);
     if (rc == CS_OK)
         rc = demo_wait_healthy(me, &me->cloud, me->cloud_port, error);
-    if (rc == CS_OK)
+    if (rc == CS_OK) {
         demo_tell(me, "public cloud",
             "makes the master key s and its other keys in its token, and serves", NULL);
+        demo_tell_made(me, "cloud", answer);
+    }
+    json_decref(answer);
     return rc;
 }
 
@@ -110,8 +120,8 @@ static int reserve_port(demo *me, cs_error *error)
 }
 
 /* `init` of a party that takes part in the cloud; `more`: two further options, ended by NULL. */
-static int init_member(
-    demo *me, cs_home_kind kind, const char *id, const char *const more[4], cs_error *error)
+static int init_member(demo *me, cs_home_kind kind, const char *id, const char *const more[4],
+    json_t **answer, cs_error *error)
 {
     char name[48];
     char dir[CS_PATH_MAX];
@@ -131,7 +141,7 @@ static int init_member(
     demo_path(me, CS_HOME_AUTHORITY, "certificate.pem", ca);
     demo_path(me, CS_HOME_AUTHORITY, "crl.pem", crl);
     demo_token_uri(me, kind, uri);
-    return demo_run(me, name, argv, DEMO_STEP_MS, NULL, error);
+    return demo_run(me, name, argv, DEMO_STEP_MS, answer, error);
 }
 
 static int found_members(demo *me, cs_error *error)
@@ -141,20 +151,27 @@ static int found_members(demo *me, cs_error *error)
     const char *const hospital[] = {"--listen", listen, "--url", url};
     const char *const doctor[] = {"--name", "Dr. Demo Doctor", NULL, NULL};
     const char *const patient[] = {NULL, NULL, NULL, NULL};
+    json_t *answers[3] = {NULL, NULL, NULL};
     int rc = reserve_port(me, error);
 
     (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", (unsigned)me->hospital_port);
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", (unsigned)me->hospital_port);
     if (rc == CS_OK)
-        rc = init_member(me, CS_HOME_HOSPITAL, DEMO_HOSPITAL_ID, hospital, error);
+        rc = init_member(me, CS_HOME_HOSPITAL, DEMO_HOSPITAL_ID, hospital, &answers[0], error);
     if (rc == CS_OK)
-        rc = init_member(me, CS_HOME_DOCTOR, me->doctor_id, doctor, error);
+        rc = init_member(me, CS_HOME_DOCTOR, me->doctor_id, doctor, &answers[1], error);
     if (rc == CS_OK)
-        rc = init_member(me, CS_HOME_PATIENT, me->patient_id, patient, error);
-    if (rc == CS_OK)
+        rc = init_member(me, CS_HOME_PATIENT, me->patient_id, patient, &answers[2], error);
+    if (rc == CS_OK) {
         demo_tell(me, "hospital, doctor, patient",
             "make their keys in their tokens and take in the cloud's parameters",
             "the parameters are signed by the cloud");
+        demo_tell_made(me, "hospital", answers[0]);
+        demo_tell_made(me, "doctor", answers[1]);
+        demo_tell_made(me, "patient", answers[2]);
+    }
+    for (size_t i = 0; i < 3; i++)
+        json_decref(answers[i]);
     return rc;
 }
 
@@ -214,11 +231,22 @@ static int enrol(
 {
     char dir[CS_PATH_MAX];
     const char *const argv[] = {"cloud", "enrol", "--dir", dir, "--role", cs_home_kind_name(kind),
-        "--id", id, "--code-file", code, NULL};
+        "--id", id, "--code-file", code, "--json", NULL};
+    json_t *answer = NULL;
+    char text[96];
+    int rc;
 
     demo_path(me, CS_HOME_CLOUD, "", dir);
     demo_path(me, kind, "enrolment-code", code);
-    return demo_run(me, "cloud enrol", argv, DEMO_STEP_MS, NULL, error);
+    rc = demo_run(me, "cloud enrol", argv, DEMO_STEP_MS, &answer, error);
+    (void)snprintf(
+        text, sizeof text, "makes a code that admits this %s, once", cs_home_kind_name(kind));
+    if (rc == CS_OK) {
+        demo_tell(me, "public cloud", text, NULL);
+        demo_tell_ops(me, "cloud", json_object_get(answer, "token_ops"));
+    }
+    json_decref(answer);
+    return rc;
 }
 
 /* Keep what a registration took, of the party and of the cloud's procedure since `before`. */

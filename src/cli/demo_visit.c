@@ -73,6 +73,25 @@ static int wait_published(demo *me, uint16_t port, uint64_t wanted, cs_error *er
     }
 }
 
+static int tell_import(demo *me, const json_t *answer, cs_error *error)
+{
+    cs_op_counts published;
+    json_t *cloud;
+    int rc = demo_service_ops(&published, me->cloud_port, "publish", error);
+
+    if (rc != CS_OK)
+        return rc;
+    demo_tell(me, "hospital", "keeps the record, encrypted and signed (SigEMR)", NULL);
+    demo_tell_ops(me, "hospital", json_object_get(answer, "token_ops"));
+    demo_tell(me, "hospital, cloud", "publishes that it has a record (P1, P2)",
+        "the publication is by a registered hospital");
+    demo_tell_ops(me, "hospital", json_object_get(answer, "publishing_ops"));
+    cloud = cs_ops_json(published);
+    demo_tell_ops(me, "cloud", cloud);
+    json_decref(cloud);
+    return CS_OK;
+}
+
 static int import_record(demo *me, cs_error *error)
 {
     char dir[CS_PATH_MAX];
@@ -89,9 +108,7 @@ static int import_record(demo *me, cs_error *error)
         rc = wait_published(me, me->cloud_port, 1, error);
     if (rc == CS_OK) {
         demo_count_wire(me, answer);
-        demo_tell(me, "hospital, cloud",
-            "keeps the record, encrypted and signed (SigEMR); publishes that it has one (P1, P2)",
-            "the publication is by a registered hospital");
+        rc = tell_import(me, answer, error);
     }
     json_decref(answer);
     return rc;
@@ -164,38 +181,51 @@ static int count_visit(demo *me, const totals *before, const json_t *patient, co
 }
 
 /* What each message is for, in the order of the visit. `doctor` and `patient` name a member of
- * "step_ops" in that one's report; `service` is a party with `procedure` in `services`. */
+ * "step_ops" in that one's report, `hospital` and `cloud` one of `services`. */
 typedef struct visit_step {
     const char *parties, *what, *proved;
-    const char *patient, *doctor, *service, *procedure;
-    const char *cloud; /* a procedure of the cloud, beside that of `service` */
+    const char *without_signal; /* what it is then; NULL: the same */
+    const char *patient, *doctor, *hospital, *cloud;
 } visit_step;
 
 static const visit_step visit_steps[] = {
-    {"doctor, patient", "consultation (M1, M2): both agree on SEK1",
-        "Cert_D, both credentials, both signatures, the same key", "consultation", "consultation",
-        NULL, NULL, NULL},
-    {"patient, doctor", "the consent and the signal, under SEK1 (M3)",
-        "the consent is the patient's, for this doctor and department", "consent", NULL, NULL, NULL,
-        NULL},
-    {"doctor, cloud", "where are records of this patient? (S1, S2)",
-        "the doctor, the consent; the answer is the cloud's, to this request", NULL, "search", NULL,
-        NULL, "search"},
-    {"doctor, hospital", "both agree on SEK2 (S3, S4)",
-        "the doctor, the consent, the cloud's referral, the hospital, the same key", NULL,
-        "session", "hospital", "session", NULL},
-    {"hospital, doctor", "the record, under SEK2 (S5, S6)",
-        "the record is the hospital's (SigEMR), whole and unaltered", NULL, NULL, "hospital",
-        "record", NULL},
-    {"doctor, patient", "the diagnosis, under SEK1 (M4)",
-        "the diagnosis is this doctor's, for this patient (SigDINF)", NULL, "diagnosis", NULL, NULL,
-        NULL},
-    {"doctor, hospital", "the diagnosis is filed, under SEK2 (F1, F2)",
-        "the diagnosis is this doctor's, for this patient (SigDINF)", NULL, NULL, "hospital",
-        "file", NULL},
-    {"hospital, cloud", "publishes that it has the diagnosis (P1, P2)",
-        "the publication is by a registered hospital", NULL, NULL, "hospital", "publishing",
-        "published"},
+    {.parties = "doctor, patient",
+        .what = "consultation (M1, M2): both agree on SEK1",
+        .proved = "Cert_D, both credentials, both signatures, the same key",
+        .patient = "consultation",
+        .doctor = "consultation"},
+    {.parties = "patient, doctor",
+        .what = "the consent and the signal, under SEK1 (M3)",
+        .without_signal = "the consent, under SEK1 (M3); there is no signal",
+        .proved = "the consent is the patient's, for this doctor and department",
+        .patient = "consent"},
+    {.parties = "doctor, cloud",
+        .what = "where are records of this patient? (S1, S2)",
+        .proved = "the doctor, the consent; the answer is the cloud's, to this request",
+        .doctor = "search",
+        .cloud = "search"},
+    {.parties = "doctor, hospital",
+        .what = "both agree on SEK2 (S3, S4)",
+        .proved = "the doctor, the consent, the cloud's referral, the hospital, the same key",
+        .doctor = "session",
+        .hospital = "session"},
+    {.parties = "hospital, doctor",
+        .what = "the record, under SEK2 (S5, S6)",
+        .proved = "the record is the hospital's (SigEMR), whole and unaltered",
+        .hospital = "record"},
+    {.parties = "doctor, patient",
+        .what = "the diagnosis, under SEK1 (M4)",
+        .proved = "the diagnosis is this doctor's, for this patient (SigDINF)",
+        .doctor = "diagnosis"},
+    {.parties = "doctor, hospital",
+        .what = "the diagnosis is filed, under SEK2 (F1, F2)",
+        .proved = "the diagnosis is this doctor's, for this patient (SigDINF)",
+        .hospital = "file"},
+    {.parties = "hospital, cloud",
+        .what = "publishes that it has the diagnosis (P1, P2)",
+        .proved = "the publication is by a registered hospital",
+        .hospital = "publishing",
+        .cloud = "published"},
 };
 
 static json_t *step_ops(const json_t *report, const char *name)
@@ -211,11 +241,13 @@ static void tell_visit(
     for (size_t i = 0; i < sizeof visit_steps / sizeof visit_steps[0]; i++) {
         const visit_step *step = &visit_steps[i];
 
-        demo_tell(me, step->parties, step->what, step->proved);
+        demo_tell(me, step->parties,
+            me->signal == NULL && step->without_signal != NULL ? step->without_signal : step->what,
+            step->proved);
         demo_tell_ops(me, "patient", step_ops(patient, step->patient));
         demo_tell_ops(me, "doctor", step_ops(doctor, step->doctor));
-        if (step->service != NULL)
-            demo_tell_ops(me, step->service, json_object_get(services, step->procedure));
+        if (step->hospital != NULL)
+            demo_tell_ops(me, "hospital", json_object_get(services, step->hospital));
         if (step->cloud != NULL)
             demo_tell_ops(me, "cloud", json_object_get(services, step->cloud));
     }
@@ -372,9 +404,27 @@ static int add_keys(demo *me, const char *party, const json_t *answer, cs_error 
     return CS_OK;
 }
 
-int demo_audit_keys(demo *me, cs_error *error)
+static void tell_keys(demo *me)
 {
     char text[128];
+    size_t i;
+    const json_t *key;
+
+    (void)snprintf(text, sizeof text, "%zu private and secret keys looked at in the tokens",
+        json_array_size(me->keys));
+    demo_tell(me, "everybody", text, "each is sensitive and not extractable");
+    json_array_foreach(me->keys, i, key)
+    {
+        const char *use = json_string_value(json_object_get(key, "use"));
+
+        if (!me->quiet && use != NULL && strcmp(use, "scalar_mul") == 0)
+            cs_say("    S_X of the %s: %s", json_string_value(json_object_get(key, "party")),
+                json_string_value(json_object_get(key, "delivery")));
+    }
+}
+
+int demo_audit_keys(demo *me, cs_error *error)
+{
     int rc = CS_OK;
 
     for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= CS_HOME_PATIENT; kind++) {
@@ -389,9 +439,7 @@ int demo_audit_keys(demo *me, cs_error *error)
             rc = add_keys(me, party, answer, error);
         json_decref(answer);
     }
-    (void)snprintf(text, sizeof text, "%zu private and secret keys looked at in the tokens",
-        json_array_size(me->keys));
     if (rc == CS_OK)
-        demo_tell(me, "everybody", text, "each is sensitive and not extractable");
+        tell_keys(me);
     return rc;
 }

@@ -138,14 +138,23 @@ int cs_print_member(const cs_home *home, const char *fingerprint, const char *ne
 {
     if (cs_arg_flag(arguments, "json"))
         return cs_print_json(
-            json_pack("{s:b, s:s, s:s, s:s, s:s, s:O, s:i}", "ok", 1, "role",
+            json_pack("{s:b, s:s, s:s, s:s, s:s, s:O, s:i, s:o}", "ok", 1, "role",
                 cs_home_kind_name(home->kind), "id", home->id, "suite", cs_suite_name(home->suite),
                 "cloud_fingerprint", fingerprint, "keys", json_object_get(home->config, "keys"),
-                "adopted", (int)home->adopted),
+                "adopted", (int)home->adopted, "token_ops", cs_ops_json(cs_ops_of_thread())),
             error);
     cs_say_made(home);
     cs_say("the cloud's fingerprint is %s", fingerprint);
     cs_say("compare it with what the cloud tells you by another way; then: %s", next);
+    return CS_OK;
+}
+
+int cs_arg_suite(cs_suite *out, const cs_arguments *arguments, cs_error *error)
+{
+    const char *name = cs_arg_or(arguments, "suite", "ed25519");
+
+    if (cs_suite_from_name(out, name, NULL) != CS_OK)
+        return CS_FAIL(error, CS_E_USAGE, "--suite '%s' is neither ed25519 nor p256", name);
     return CS_OK;
 }
 

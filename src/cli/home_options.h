@@ -54,6 +54,9 @@ void cs_say_made(const cs_home *home);
 CS_MUST_CHECK int cs_print_member(const cs_home *home, const char *fingerprint, const char *next,
     const cs_arguments *arguments, cs_error *error);
 
+/* --suite, ed25519 if it is not given. CS_E_USAGE. */
+CS_MUST_CHECK int cs_arg_suite(cs_suite *out, const cs_arguments *arguments, cs_error *error);
+
 /* --cloud-url, or the one of the last registration. CS_E_USAGE when there is neither. */
 CS_MUST_CHECK int cs_cloud_url(
     const char **out, const cs_home *home, const cs_arguments *arguments, cs_error *error);

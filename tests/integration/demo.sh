@@ -101,7 +101,13 @@ equal "files that others can read" "" "$open"
 mkdir "$work/tmp"
 TMPDIR=$work/tmp "$chartseal" demo --record "$record" >"$work/told"
 equal "what stays" "" "$(ls -A "$work/tmp")"
-equal "it is told" 1 "$(grep -c '^ *11  doctor, patient: consultation' "$work/told")"
+equal "it is told" 1 "$(grep -c '^ *14  doctor, patient: consultation' "$work/told")"
+# Each step tells what it took of the tokens, and the end claims what the audit has seen, no more.
+awk '/^ *[0-9]+  / { if (step && !told) print step; step = $0; told = 0 }
+    /^    (token|S_X) of / { told = 1 } END { if (!told) print step }' "$work/told" >"$work/untold"
+equal "steps that tell no token operation" "" "$(cat "$work/untold")"
+equal "what is claimed at the end" "1 1" "$(grep -c '^The cloud.s s and every PRK were made in' \
+    "$work/told") $(grep -c '^3 S_X lifted: .* in the memory of its party' "$work/told")"
 
 # Stopped in the middle, nothing stays either, and nobody is left.
 TMPDIR=$work/tmp setsid "$chartseal" demo --record "$record" >"$work/told" 2>"$work/stopped" &
@@ -117,6 +123,27 @@ equal "exit status of a stopped demo" 10 "$status"
 equal "what stays of a stopped demo" "" "$(ls -A "$work/tmp")"
 equal "who is left" "" "$(pgrep -s "$demo_pid" || true)"
 
-refused 5 "cannot be read" demo --record "$work/none"
+# An empty signal is none; and what cannot work is said before anything is made.
+: >"$work/empty"
+head -c 1048577 /dev/zero >"$work/long"
+mkdir "$work/directory"
+TMPDIR=$work/tmp "$chartseal" demo --record "$record" --signal "$work/empty" --json >"$out"
+equal "an empty signal" "true null" "$(field '[.ok, .signal] | map(tostring) | join(" ")')"
+early() { # STATUS TEXT OPTION...: before anything is made
+    local begun=$SECONDS
+    export TMPDIR=$work/tmp
+    refused "$1" "$2" demo "${@:3}"
+    unset TMPDIR
+    [ $((SECONDS - begun)) -le 2 ] || fail "demo ${*:3}: refused late"
+    equal "what stays of it" "" "$(ls -A "$work/tmp")"
+}
+early 5 "cannot be read" --record "$work/none"
+early 2 "no regular file" --record "$work/directory"
+early 5 "signal .* cannot be read" --record "$record" --signal "$work/none"
+early 5 "diagnosis .* cannot be read" --record "$record" --diagnosis "$work/none"
+early 2 "0 bytes" --record "$record" --diagnosis "$work/empty"
+early 2 "1048577 bytes" --record "$record" --diagnosis "$work/long"
+early 9 "wire log .* does not open" --record "$record" --wire-log "$work/directory"
+early 2 "neither ed25519 nor p256" --record "$record" --suite nonsense
 refused 7 "ECSCHNORR\|TPM" demo --record "$record" --suite p256
 refused 9 "another --state" demo --record "$record" --state "$state"

@@ -32,7 +32,11 @@ make_doctor doctor D-1
 make_patient patient P-Kowalski
 
 say "import and publish"
-record=$(import hospital P-Kowalski cardiology "$data/patient.json")
+cs hospital import --dir "$work/hospital" --patient P-Kowalski --department cardiology \
+    --file "$data/patient.json" --json >"$work/imported"
+record=$(jq -r .record_id "$work/imported")
+jq -e '[.token_ops, .publishing_ops] | map([.sign, .agree, .prf]) == [[1, 0, 2], [1, 0, 0]]' \
+    "$work/imported" >/dev/null || fail "what the import cost: $(cat "$work/imported")"
 [ "${#record}" -eq 32 ] || fail "no record id: '$record'"
 cs hospital list --dir "$work/hospital" --patient P-Kowalski --department cardiology --json |
     jq -e --arg id "$record" '.records | length == 1 and .[0].record_id == $id' >/dev/null ||
