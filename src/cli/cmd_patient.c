@@ -1,13 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/biometric_options.h"
 #include "cli/cli.h"
 #include "cli/cmd_patient_visit.h"
-#include "cli/home_options.h"
 #include "cli/output.h"
+#include "service/actor.h"
+#include "service/biometrics.h"
 #include "service/cloud_admin.h"
 #include "service/register_client.h"
 
-#define PASSPHRASE_MAX 4096
-#define SALT_SIZE 32
+#include <chartseal/secret.h>
+
+/* H(BP) lives in guarded memory for as long as a verb needs it. */
+static int new_h_bp(uint8_t **h_bp, cs_error *error)
+{
+    *h_bp = cs_secret_new(CS_HASH_SIZE);
+    if (*h_bp == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for H(BP); free some and retry");
+    return CS_OK;
+}
+
+/* BP, if it is given, is enrolled after the home is there and before there are keys. */
+static int make_member(cs_home **home, const cs_arguments *arguments, const json_t *config,
+    char fingerprint[2 * CS_HASH_SIZE + 1], cs_error *error)
+{
+    cs_buf bytes = {.guarded = true};
+    cs_biometric bp = {0};
+    uint8_t *h_bp = NULL;
+    bool given = false;
+    int rc = cs_read_biometric(&bp, &given, &bytes, arguments, error);
+
+    *home = NULL;
+    if (rc == CS_OK)
+        rc = new_h_bp(&h_bp, error);
+    if (rc == CS_OK)
+        rc = cs_member_begin(home, CS_HOME_PATIENT, arguments, config, fingerprint, error);
+    if (rc == CS_OK && given) {
+        rc = cs_home_enrol(h_bp, *home, &bp, error);
+        if (rc != CS_OK)
+            cs_home_undo(*home);
+    }
+    if (rc == CS_OK)
+        rc = cs_member_equip(*home, cs_arg_flag(arguments, "adopt-keys"), error);
+    if (rc != CS_OK)
+        cs_home_free(home);
+    cs_secret_free(&h_bp);
+    cs_buf_free(&bytes);
+    return rc;
+}
 
 static int run_init(const cs_arguments *arguments, cs_error *error)
 {
@@ -17,7 +56,7 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
     int rc = cs_token_config(&config, arguments, error);
 
     if (rc == CS_OK)
-        rc = cs_member_init(&home, CS_HOME_PATIENT, arguments, config, fingerprint, error);
+        rc = make_member(&home, arguments, config, fingerprint, error);
     if (rc == CS_OK)
         rc = cs_print_member(home, fingerprint, "chartseal patient register", arguments, error);
     cs_home_free(&home);
@@ -25,23 +64,48 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
     return rc;
 }
 
+/* H(BP) from what was enrolled. Without an enrolment a template is enrolled now, since no two
+ * readings of it are the same; a passphrase is stretched with the salt of this registration. */
+static int find_h_bp(
+    uint8_t *h_bp, cs_home *home, const cs_biometric *bp, cs_view salt, cs_error *error)
+{
+    if (cs_home_has_biometric(home))
+        return cs_home_recover(h_bp, home, bp, error);
+    if (bp->kind == CS_BIOMETRIC_TEMPLATE)
+        return cs_home_enrol(h_bp, home, bp, error);
+    return cs_biometric_hash(h_bp, bp->bytes, salt, error);
+}
+
 /* B' = HMAC(salt, H(BP)) with a fresh salt, which stays on the device. */
 static int make_binding(
-    cs_home *home, const char *path, uint8_t binding[CS_HASH_SIZE], cs_error *error)
+    uint8_t binding[CS_HASH_SIZE], cs_home *home, const cs_biometric *bp, cs_error *error)
 {
-    cs_buf passphrase = {.guarded = true};
-    uint8_t salt[SALT_SIZE];
-    char hex[2 * SALT_SIZE + 1];
-    int rc = cs_read_line(&passphrase, path, "passphrase", PASSPHRASE_MAX, error);
+    uint8_t *h_bp = NULL;
+    uint8_t salt[CS_BIOMETRIC_SALT_SIZE];
+    char hex[2 * CS_BIOMETRIC_SALT_SIZE + 1];
+    int rc = new_h_bp(&h_bp, error);
 
     cs_random(salt, sizeof salt);
     cs_hex(CS_VIEW_ARRAY(salt), hex);
     if (rc == CS_OK)
-        rc = cs_biometric_binding(
-            binding, (cs_view){passphrase.p, passphrase.n - 1}, CS_VIEW_ARRAY(salt), error);
+        rc = find_h_bp(h_bp, home, bp, CS_VIEW_ARRAY(salt), error);
+    if (rc == CS_OK)
+        rc = cs_biometric_bind(binding, h_bp, CS_VIEW_ARRAY(salt), error);
     if (rc == CS_OK)
         rc = cs_home_set_text(home, "binding_salt", hex, error);
-    cs_buf_free(&passphrase);
+    cs_secret_free(&h_bp);
+    return rc;
+}
+
+static int need_biometric(
+    cs_biometric *bp, cs_buf *bytes, const cs_arguments *arguments, cs_error *error)
+{
+    bool given = false;
+    int rc = cs_read_biometric(bp, &given, bytes, arguments, error);
+
+    if (rc == CS_OK && !given)
+        rc = CS_FAIL(error, CS_E_USAGE,
+            "the biometric password is missing: give --template FILE or --passphrase-file FILE");
     return rc;
 }
 
@@ -49,17 +113,21 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
 {
     const char *url = NULL;
     cs_op_counts before = cs_ops_of_thread();
+    cs_buf bytes = {.guarded = true};
+    cs_biometric bp = {0};
     uint8_t binding[CS_HASH_SIZE];
-    cs_opened opened;
+    cs_opened opened = {0};
     uint8_t code[CS_CODE_SIZE];
-    int rc = cs_open_member(&opened, CS_HOME_PATIENT, arguments, error);
+    int rc = need_biometric(&bp, &bytes, arguments, error);
 
+    if (rc == CS_OK)
+        rc = cs_open_member(&opened, CS_HOME_PATIENT, arguments, error);
     if (rc == CS_OK)
         rc = cs_keep_cloud_url(&url, opened.home, arguments, error);
     if (rc == CS_OK)
         rc = cs_read_code(code, cs_arg(arguments, "code-file"), error);
     if (rc == CS_OK)
-        rc = make_binding(opened.home, cs_arg(arguments, "passphrase-file"), binding, error);
+        rc = make_binding(binding, opened.home, &bp, error);
     if (rc == CS_OK)
         rc = cs_register_client(opened.home, opened.actor, url, CS_ROLE_PATIENT,
             CS_VIEW_ARRAY(binding), CS_VIEW_ARRAY(code), opened.log, error);
@@ -68,6 +136,7 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
             &opened, cs_ops_between(before, cs_ops_of_thread()), arguments, error);
     cs_wipe(binding, sizeof binding);
     cs_wipe(code, sizeof code);
+    cs_buf_free(&bytes);
     cs_close_member(&opened);
     return rc;
 }
@@ -77,6 +146,7 @@ static const cs_option init_options[] = {
     {"id", "ID", true, "who the patient is in this cloud"},
     CS_TOKEN_OPTIONS,
     CS_MEMBER_OPTIONS,
+    CS_BIOMETRIC_OPTIONS,
     CS_JSON_OPTION,
     CS_OPTIONS_END,
 };
@@ -85,7 +155,7 @@ static const cs_option register_options[] = {
     CS_DIR_OPTION,
     {"cloud-url", "URL", false, "where the cloud answers; needed the first time"},
     {"code-file", "FILE", true, "the enrolment code is the first line"},
-    {"passphrase-file", "FILE", true, "the passphrase (BP) is the first line; it stays here"},
+    CS_BIOMETRIC_OPTIONS,
     CS_WIRE_LOG_OPTION,
     CS_JSON_OPTION,
     CS_OPTIONS_END,
@@ -94,10 +164,10 @@ static const cs_option register_options[] = {
 static const cs_verb verbs[] = {
     {"init", "make the keys in the device's token, and take in whom to trust", init_options,
         "--dir device --id P-000417 --token pkcs11:token=device --cloud-file cloud.cbor "
-        "--authority board.pem",
+        "--authority board.pem --template iris",
         run_init},
     {"register", "register with the cloud, by an enrolment code", register_options,
-        "--dir device --cloud-url https://cloud.example --code-file code --passphrase-file phrase",
+        "--dir device --cloud-url https://cloud.example --code-file code --template iris",
         run_register},
     {"visit", "see a doctor: consent, send the signal, receive the diagnosis",
         cs_patient_visit_options,

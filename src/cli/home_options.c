@@ -97,11 +97,10 @@ static int write_files(const cs_home *home, const member_files *files, cs_error 
     return rc;
 }
 
-int cs_member_init(cs_home **out, cs_home_kind kind, const cs_arguments *arguments,
+int cs_member_begin(cs_home **out, cs_home_kind kind, const cs_arguments *arguments,
     const json_t *config, char fingerprint[2 * CS_HASH_SIZE + 1], cs_error *error)
 {
     member_files files = {0};
-    cs_token *token = NULL;
     uint8_t hash[CS_HASH_SIZE];
     int rc = read_files(&files, arguments, error);
 
@@ -109,8 +108,8 @@ int cs_member_init(cs_home **out, cs_home_kind kind, const cs_arguments *argumen
     if (rc == CS_OK)
         rc = cs_hash(hash, cs_view_buf(&files.cloud), error);
     if (rc == CS_OK)
-        rc = cs_home_init(out, &token, cs_arg(arguments, "dir"), kind, cs_arg(arguments, "id"),
-            files.parameters.suite, config, cs_arg_flag(arguments, "adopt-keys"), error);
+        rc = cs_home_create(out, cs_arg(arguments, "dir"), kind, cs_arg(arguments, "id"),
+            files.parameters.suite, config, error);
     if (rc == CS_OK) {
         cs_hex(CS_VIEW_ARRAY(hash), fingerprint);
         rc = write_files(*out, &files, error);
@@ -119,7 +118,6 @@ int cs_member_init(cs_home **out, cs_home_kind kind, const cs_arguments *argumen
             cs_home_free(out);
         }
     }
-    cs_token_close(&token);
     free_files(&files);
     return rc;
 }
@@ -131,6 +129,27 @@ void cs_say_made(const cs_home *home)
     else
         cs_say("made %s, with %u keys that were in the token already; see `chartseal token audit`",
             home->dir, home->adopted);
+}
+
+int cs_member_equip(cs_home *home, bool adopt, cs_error *error)
+{
+    cs_token *token = NULL;
+    int rc = cs_home_equip(&token, home, adopt, error);
+
+    cs_token_close(&token);
+    return rc;
+}
+
+int cs_member_init(cs_home **out, cs_home_kind kind, const cs_arguments *arguments,
+    const json_t *config, char fingerprint[2 * CS_HASH_SIZE + 1], cs_error *error)
+{
+    int rc = cs_member_begin(out, kind, arguments, config, fingerprint, error);
+
+    if (rc == CS_OK)
+        rc = cs_member_equip(*out, cs_arg_flag(arguments, "adopt-keys"), error);
+    if (rc != CS_OK)
+        cs_home_free(out);
+    return rc;
 }
 
 int cs_print_member(const cs_home *home, const char *fingerprint, const char *next,

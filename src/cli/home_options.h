@@ -50,6 +50,13 @@ CS_MUST_CHECK int cs_member_init(cs_home **out, cs_home_kind kind, const cs_argu
 /* That the home is made, and whether its keys are new: for people. */
 void cs_say_made(const cs_home *home);
 
+/* Its two halves, for what has to be done before there are keys: the home with its files (undone if
+ * that fails), then the token and the keys in it (the home is undone if that fails, and still the
+ * caller's). */
+CS_MUST_CHECK int cs_member_begin(cs_home **out, cs_home_kind kind, const cs_arguments *arguments,
+    const json_t *config, char fingerprint[2 * CS_HASH_SIZE + 1], cs_error *error);
+CS_MUST_CHECK int cs_member_equip(cs_home *home, bool adopt, cs_error *error);
+
 /* What both `doctor init` and `patient init` print. */
 CS_MUST_CHECK int cs_print_member(const cs_home *home, const char *fingerprint, const char *next,
     const cs_arguments *arguments, cs_error *error);

@@ -172,6 +172,19 @@ void cs_home_undo(const cs_home *home)
     (void)unlink(path);
 }
 
+int cs_home_equip(cs_token **token, cs_home *home, bool adopt, cs_error *error)
+{
+    int rc = cs_home_open_token(token, home, error);
+
+    if (rc == CS_OK)
+        rc = cs_home_make_keys(home, *token, adopt, error);
+    if (rc != CS_OK) {
+        cs_token_close(token);
+        cs_home_undo(home);
+    }
+    return rc;
+}
+
 int cs_home_init(cs_home **out, cs_token **token, const char *dir, cs_home_kind kind,
     const char *id, cs_suite suite, const json_t *config, bool adopt, cs_error *error)
 {
@@ -180,14 +193,9 @@ int cs_home_init(cs_home **out, cs_token **token, const char *dir, cs_home_kind 
     *token = NULL;
     if (rc != CS_OK)
         return rc;
-    rc = cs_home_open_token(token, *out, error);
-    if (rc == CS_OK)
-        rc = cs_home_make_keys(*out, *token, adopt, error);
-    if (rc != CS_OK) {
-        cs_token_close(token);
-        cs_home_undo(*out);
+    rc = cs_home_equip(token, *out, adopt, error);
+    if (rc != CS_OK)
         cs_home_free(out);
-    }
     return rc;
 }
 

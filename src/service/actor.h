@@ -22,6 +22,9 @@ CS_MUST_CHECK int cs_home_open_token(cs_token **out, const cs_home *home, cs_err
  * to close. */
 CS_MUST_CHECK int cs_home_init(cs_home **out, cs_token **token, const char *dir, cs_home_kind kind,
     const char *id, cs_suite suite, const json_t *config, bool adopt, cs_error *error);
+/* The second half of cs_home_init, for a home from cs_home_create: token and keys. If it fails, the
+ * home is undone, and still the caller's. */
+CS_MUST_CHECK int cs_home_equip(cs_token **token, cs_home *home, bool adopt, cs_error *error);
 /* Take config.json away again: for an init that fails after cs_home_init. */
 void cs_home_undo(const cs_home *home);
 

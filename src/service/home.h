@@ -14,6 +14,8 @@
  *   revocations.cbor  the newest list of revoked credentials
  *   chartseal.db      the store
  *   audit.seal        how far its audit log was sealed (audit_mark.h)
+ *   biometric.bin     a patient's, with "biometric" in config.json: helper data (biometrics.h)
+ *   device.key        the key that helper data is sealed under
  *
  * Files are written whole or not at all (files.h). Opening a home reads and checks config.json;
  * opening its party opens the token, logs in, opens the keys named in it and loads what there is.
