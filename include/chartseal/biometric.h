@@ -21,8 +21,8 @@
  * nothing to do with the eye, so a new enrolment gives a new one. The code is that of Hao, Anderson
  * and Daugman (IEEE Transactions on Computers 55(9), 2006): 32 Hadamard words of 64 bits, with
  * Reed-Solomon (32, 20) over them; crypto/fuzzy.h has the details, docs/biometric.md what it was
- * measured to do. In short: with up to a fifth of the bits wrong it gives K back practically
- * always, with a third or more practically never.
+ * measured to do. In short: with a fifth of the bits wrong it gives K back nearly always, with 35 %
+ * or more practically never.
  *
  *   H(BP) = scrypt(K)            for an eye
  *   H(BP) = scrypt(passphrase)   for a passphrase
@@ -34,11 +34,12 @@
  * in half of their bits with little spread, not because K is long.
  *
  * ENTROPY. K has 140 bits, but to find it one need only find a template near enough. The bits of an
- * iris code depend on each other; Daugman found the variety of 249 independent ones in 2048, and
- * from that Hao, Anderson and Daugman estimate the work at 2^44 tries of the decoder, for somebody
- * who has the offset and knows these dependences. A try that decodes also costs one scrypt, one
- * that does not costs none. This is much less than a key of 128 bits: hence the offset is sealed.
- * A passphrase has what its owner gave it.
+ * iris code depend on each other: Daugman found the variety of 249 independent ones in 2048. From
+ * this Hao, Anderson and Daugman estimate the work at 2^44, for somebody who has the offset and a
+ * code that mends 27 % of the bits and no more. A code does not end so sharply, and
+ * docs/biometric.md comes to 2^30 for ours. A try that decodes costs an scrypt as well; one that
+ * does not costs none. This is far from a key of 128 bits: hence the offset is sealed. A passphrase
+ * has what its owner gave it.
  *
  * WHAT HELPER DATA LEAKS. The bare offset determines 1908 of the 2048 bits of the template in terms
  * of the other 140; with K it gives the template, and two offsets of one eye can be told to be of

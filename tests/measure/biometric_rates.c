@@ -2,7 +2,7 @@
 /*
  * How often the fuzzy extractor refuses a scan of the right eye, and accepts one of another.
  *
- *   biometric_rates [READINGS [SEED]]       defaults: 100000 readings for each row, seed 1
+ *   biometric_rates [READINGS [SEED [KIND]]]    defaults: 100000 readings a row, seed 1, all kinds
  *
  * Prints one row for each kind and level of noise: kind, level in per cent, readings, how many gave
  * the secret back, how many were decoded to something else (which the tag then refuses), and the
@@ -17,7 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum kind { INDEPENDENT, BURSTS, RUN, IMPOSTOR, EYE, BURSTS_IN_ORDER, RUN_IN_ORDER } kind;
+typedef enum kind {
+    INDEPENDENT,
+    BURSTS,
+    RUN,
+    IMPOSTOR,
+    EYE,
+    BURSTS_IN_ORDER,
+    RUN_IN_ORDER,
+    COINS
+} kind;
 
 typedef struct row {
     const char *name;
@@ -72,6 +81,20 @@ static const row rows[] = {
     {"impostor", IMPOSTOR, 48},
     {"impostor", IMPOSTOR, 50},
     {"impostor-eye", EYE, 50},
+    {"eye-at", COINS, 24},
+    {"eye-at", COINS, 25},
+    {"eye-at", COINS, 26},
+    {"eye-at", COINS, 27},
+    {"eye-at", COINS, 28},
+    {"eye-at", COINS, 29},
+    {"eye-at", COINS, 30},
+    {"eye-at", COINS, 31},
+    {"eye-at", COINS, 32},
+    {"eye-at", COINS, 33},
+    {"eye-at", COINS, 34},
+    {"eye-at", COINS, 35},
+    {"eye-at", COINS, 36},
+    {"eye-at", COINS, 37},
 };
 
 typedef struct tally {
@@ -115,6 +138,9 @@ static void make_reading(const row *r, noise *n, uint8_t *template_bits, uint8_t
     case RUN:
     case RUN_IN_ORDER:
         noise_run(n, reading, template_bits, (unsigned)(p * 8 * CS_TEMPLATE_SIZE));
+        break;
+    case COINS:
+        noise_eye_at(n, template_bits, reading, (unsigned)(p * NOISE_EYE_COINS + 0.5));
         break;
     case EYE:
         noise_eye(n, template_bits);
@@ -193,13 +219,15 @@ int main(int argc, char **argv)
     cs_error error = {0};
     int rc = CS_OK;
 
-    if (readings == 0 || seed == 0 || argc > 3) {
-        (void)fputs("usage: biometric_rates [READINGS [SEED]]\n", stderr);
+    if (readings == 0 || seed == 0 || argc > 4) {
+        (void)fputs("usage: biometric_rates [READINGS [SEED [KIND]]]\n", stderr);
         return CS_CATEGORY_USAGE;
     }
     (void)puts("# kind       level  readings     right     other  differing");
-    for (size_t i = 0; rc == CS_OK && i < sizeof rows / sizeof rows[0]; i++)
-        rc = measure_row(&rows[i], readings, seed * 1000 + i, &error);
+    for (size_t i = 0; rc == CS_OK && i < sizeof rows / sizeof rows[0]; i++) {
+        if (argc < 4 || strcmp(argv[3], rows[i].name) == 0)
+            rc = measure_row(&rows[i], readings, seed * 1000 + i, &error);
+    }
     if (rc != CS_OK)
         (void)fprintf(stderr, "biometric_rates: %s\n", error.message);
     return (int)cs_category_of(rc);

@@ -110,18 +110,38 @@ void noise_run(
     }
 }
 
+static unsigned coin_of(unsigned bit)
+{
+    return bit * NOISE_EYE_COINS / BITS;
+}
+
 void noise_eye(noise *n, uint8_t out[CS_TEMPLATE_SIZE])
 {
     bool coin = false;
-    unsigned current = NOISE_EYE_COINS;
 
     memset(out, 0, CS_TEMPLATE_SIZE);
     for (unsigned i = 0; i < BITS; i++) {
-        if (i * NOISE_EYE_COINS / BITS != current) {
-            current = i * NOISE_EYE_COINS / BITS;
+        if (i == 0 || coin_of(i) != coin_of(i - 1))
             coin = noise_chance(n, 0.5);
-        }
         if (coin)
             flip(out, i);
+    }
+}
+
+void noise_eye_at(
+    noise *n, uint8_t one[CS_TEMPLATE_SIZE], uint8_t two[CS_TEMPLATE_SIZE], unsigned differing)
+{
+    unsigned left = differing;
+    bool differs = false;
+
+    noise_eye(n, one);
+    memcpy(two, one, CS_TEMPLATE_SIZE);
+    for (unsigned i = 0; i < BITS; i++) {
+        if (i == 0 || coin_of(i) != coin_of(i - 1)) {
+            differs = noise_chance(n, (double)left / (double)(NOISE_EYE_COINS - coin_of(i)));
+            left -= differs;
+        }
+        if (differs)
+            flip(two, i);
     }
 }

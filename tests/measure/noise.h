@@ -38,5 +38,8 @@ void noise_run(
  * a row. */
 void noise_eye(noise *n, uint8_t out[CS_TEMPLATE_SIZE]);
 #define NOISE_EYE_COINS 249
+/* Two such eyes that differ in exactly `differing` coins. */
+void noise_eye_at(
+    noise *n, uint8_t one[CS_TEMPLATE_SIZE], uint8_t two[CS_TEMPLATE_SIZE], unsigned differing);
 
 #endif
