@@ -40,7 +40,7 @@ typedef struct cs_holder {
  * CA and allows digital signatures, the CRL (when the trust has one for its issuer: revoked and too
  * old are both refused). Who the holder has to be is for the caller to compare.
  * A certificate without keyUsage, or in any encoding but DER, is refused.
- * CS_E_CERTIFICATE, CS_E_EXPIRED, CS_E_REVOKED. */
+ * CS_E_CERTIFICATE, CS_E_EXPIRED, CS_E_REVOKED; CS_E_LISTS: the CRL given is not in its dates. */
 CS_MUST_CHECK int cs_certificate_check(
     const cs_trust *trust, cs_view der, int64_t now_ms, cs_holder *holder, cs_error *error);
 

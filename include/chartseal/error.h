@@ -68,6 +68,7 @@ typedef enum cs_code {
     CS_E_DECRYPT,       /* an AEAD did not open: altered, or for another key */
     CS_E_ORDER,         /* a message out of its order ends the session */
     CS_E_POLICY,        /* the policy of this installation forbids it */
+    CS_E_LISTS,         /* the checker's own list of revocations is missing or too old */
 
     CS_E_NOT_FOUND = 500,
     CS_E_NO_RECORD,

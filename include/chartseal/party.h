@@ -34,6 +34,7 @@ typedef struct cs_env {
      * instances. */
     int (*seen)(void *context, const uint8_t hash[CS_HASH_SIZE], int64_t until, bool *fresh,
         cs_error *error);
+    /* CS_E_LISTS when this side cannot tell. */
     int (*revoked)(void *context, uint64_t serial, bool *revoked, cs_error *error);
     void *context;
 } cs_env;
@@ -100,7 +101,8 @@ typedef struct cs_party {
     cs_view certificate;
 } cs_party;
 
-/* The list of revoked serials, signed by PC: made, and taken in (signature and dates checked). */
+/* The list of revoked serials, signed by PC: made, and taken in (signature and dates checked;
+ * CS_E_LISTS when it is too old). */
 CS_MUST_CHECK int cs_revocations_publish(
     cs_buf *out, cs_key *sign, cs_view serials, int64_t now, int64_t next, cs_error *error);
 CS_MUST_CHECK int cs_revocations_open(

@@ -175,10 +175,10 @@ static int verdict(int finding, cs_error *error)
         return CS_FAIL(error, CS_E_EXPIRED, "the certificate is not valid yet; check the clock");
     case X509_V_ERR_CRL_HAS_EXPIRED:
         return CS_FAIL(
-            error, CS_E_EXPIRED, "the authority's revocation list is too old; fetch a new one");
+            error, CS_E_LISTS, "the authority's revocation list is too old; fetch a new one");
     case X509_V_ERR_CRL_NOT_YET_VALID:
-        return CS_FAIL(error, CS_E_EXPIRED,
-            "the authority's revocation list is not valid yet; check the clock");
+        return CS_FAIL(
+            error, CS_E_LISTS, "the authority's revocation list is not valid yet; check the clock");
     case X509_V_ERR_CERT_REVOKED:
         return CS_FAIL(error, CS_E_REVOKED, "the certificate is revoked by its authority");
     default:

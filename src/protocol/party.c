@@ -58,7 +58,7 @@ int cs_revocations_open(
         rc = cs_signed_verify(
             "the signature on the revocation list", &whole, cloud->puk_sign, NULL, error);
     if (rc == CS_OK && (int64_t)out->next < now)
-        rc = CS_FAIL(error, CS_E_EXPIRED,
+        rc = CS_FAIL(error, CS_E_LISTS,
             "the revocation list is out of date; fetch a new one from the public cloud");
     return rc;
 }
@@ -106,6 +106,8 @@ static const char *advice(int code)
         return "that identity is registered with other keys; ask the public cloud's operator";
     case CS_E_REPLAY:
         return "the message was seen before; make a new one";
+    case CS_E_LISTS:
+        return "the list of revocations there is too old; its operator has to fetch a new one";
     case CS_E_POLICY:
         return "the policy there does not allow it";
     default:

@@ -31,9 +31,9 @@ static int ask_revoked(void *context, uint64_t serial, bool *revoked, cs_error *
     if (world->is_cloud)
         return cs_store_is_revoked(world->store, serial, revoked, error);
     if (world->revocations_bytes.n == 0 || (int64_t)world->revocations.next <= world->env.now)
-        return CS_FAIL(error, CS_E_EXPIRED,
-            "no list of revoked credentials that is in its dates; see that the cloud can be "
-            "reached");
+        return CS_FAIL(error, CS_E_LISTS,
+            "this side's list of revoked credentials is missing or too old; see that the cloud can "
+            "be reached for a new one");
     *revoked = cs_revocations_have(&world->revocations, serial);
     return CS_OK;
 }
@@ -47,7 +47,7 @@ static int load_revocations(cs_world *world, const cs_actor *actor, cs_error *er
     if (rc == CS_OK)
         rc = cs_revocations_open(
             &world->revocations, &actor->cloud, cs_view_buf(bytes), world->env.now, error);
-    if (rc == CS_E_EXPIRED || rc == CS_E_NO_FILE) {
+    if (rc == CS_E_LISTS || rc == CS_E_NO_FILE) {
         cs_buf_free(bytes);
         return CS_OK;
     }

@@ -281,6 +281,47 @@ static void test_revoked(void **state)
     play_close(&p);
 }
 
+static int no_list(void *context, uint64_t serial, bool *is_revoked, cs_error *error)
+{
+    (void)context;
+    (void)serial;
+    *is_revoked = true;
+    return CS_FAIL(error, CS_E_LISTS, "the list is too old");
+}
+
+static int no_list_for_hospitals(void *context, uint64_t serial, bool *is_revoked, cs_error *error)
+{
+    if (serial == shared.hospital.credential.serial ||
+        serial == shared.other_hospital.credential.serial)
+        return no_list(context, serial, is_revoked, error);
+    *is_revoked = false;
+    return CS_OK;
+}
+
+/* Who has no list of revocations that is in its dates says so, and does not call the other side
+ * expired: nor does a doctor leave out the hospitals that she cannot tell about. */
+static void test_own_list_too_old(void **state)
+{
+    cast_actor *checkers[] = {&shared.patient, &shared.doctor, &shared.pc, &shared.hospital};
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    for (size_t i = 0; i < sizeof checkers / sizeof checkers[0]; i++) {
+        int (*before)(void *, uint64_t, bool *, cs_error *) = checkers[i]->env.revoked;
+
+        checkers[i]->env.revoked = no_list;
+        expect(&p, CS_E_LISTS);
+        if (checkers[i] == &shared.doctor) {
+            checkers[i]->env.revoked = no_list_for_hospitals;
+            expect(&p, CS_E_LISTS);
+        }
+        checkers[i]->env.revoked = before;
+    }
+    assert_ok(play_visit(&p, error));
+    play_close(&p);
+}
+
 static void test_certificates(void **state)
 {
     cast c;
@@ -561,6 +602,7 @@ int main(void)
         cmocka_unit_test_setup(test_time, reset_cast),
         cmocka_unit_test_setup(test_expired, reset_cast),
         cmocka_unit_test_setup(test_revoked, reset_cast),
+        cmocka_unit_test_setup(test_own_list_too_old, reset_cast),
         cmocka_unit_test_setup(test_certificates, reset_cast),
         cmocka_unit_test_setup(test_revoked_in_session, reset_cast),
         cmocka_unit_test_setup(test_identities, reset_cast),
