@@ -96,6 +96,17 @@ static int keep_diagnosis(filing *state, const cs_row_keys *row, cs_record_write
     return rc;
 }
 
+/* The receipt says that the diagnosis is kept, so this is seen and not concluded. */
+static int is_stored(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE], cs_error *error)
+{
+    cs_record_row row;
+    cs_buf sealed = {0};
+    int rc = cs_store_get_record(store, id, &row, &sealed, error);
+
+    cs_buf_free(&sealed);
+    return rc;
+}
+
 static int keep(filing *state, uint8_t id[CS_RECORD_ID_SIZE], cs_error *error)
 {
     const cs_query *query = &state->held->query;
@@ -111,7 +122,7 @@ static int keep(filing *state, uint8_t id[CS_RECORD_ID_SIZE], cs_error *error)
     if (rc == CS_OK)
         rc = keep_diagnosis(state, row, writer, id, error);
     else if (rc == CS_E_EXISTS) /* filed before: the answer was lost */
-        rc = CS_OK;
+        rc = is_stored(state->worker->store, id, error);
     cs_record_writer_free(&writer);
     cs_secret_free(&row);
     return rc;

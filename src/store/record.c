@@ -85,6 +85,11 @@ int cs_store_record_begin(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE], 
     if (rc == CS_OK && there != 0)
         rc = CS_FAIL(error, CS_E_EXISTS, "a record with that id is stored; take another id");
     if (rc == CS_OK)
+        rc = cs_sql_number(
+            store, &there, error, "SELECT count(*) FROM unfinished WHERE id = ?", "d", id);
+    if (rc == CS_OK && there != 0) /* not stored: it may never be */
+        rc = CS_FAIL(error, CS_E_BUSY, "that record is being written; try again in a moment");
+    if (rc == CS_OK)
         rc = cs_sql_run(
             store, error, "INSERT INTO unfinished VALUES (?, ?, 0)", "di", id, store->writer);
     return cs_store_leave(store, rc, error);
@@ -212,10 +217,14 @@ void cs_store_record_abandon(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE
 {
     cs_error ignored;
     uint64_t chunks;
+    int rc;
 
     if (is_pending(store, id))
         forget_pending(store);
-    /* What fails here is purged once this handle is closed. */
-    if (written(store, id, &chunks, &ignored) == CS_OK)
-        (void)!drop(store, id, &ignored);
+    rc = written(store, id, &chunks, &ignored);
+    if (rc == CS_OK)
+        rc = drop(store, id, &ignored);
+    /* What fails here, on a full disk, is left as a dead writer's, for whoever begins next. */
+    if (rc != CS_OK && rc != CS_E_NO_RECORD)
+        cs_writer_release(store);
 }

@@ -111,7 +111,8 @@ typedef struct cs_record_row {
     cs_view sealed; /* the record's header */
 } cs_record_row;
 /* Begin: forget unfinished ones of dead writers, remember this id as unfinished. Chunks are then
- * appended in order, in transactions of some MiB that the store keeps itself. */
+ * appended in order, in transactions of some MiB that the store keeps itself. CS_E_EXISTS: a
+ * record with that id is stored; CS_E_BUSY: somebody is writing one, who may fail. */
 CS_MUST_CHECK int cs_store_record_begin(
     cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE], cs_error *error);
 CS_MUST_CHECK int cs_store_record_chunk(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE],

@@ -280,6 +280,30 @@ static void test_group_goes_on(void **state)
 }
 
 /* A store that cannot be made leaves nothing behind, and is made once there is room. */
+static void test_abandoned_in_vain(void **state)
+{
+    const uint8_t id[CS_RECORD_ID_SIZE] = {5};
+    cs_store *store = place_open();
+    cs_store *second = NULL;
+
+    (void)state;
+    assert_ok(cs_store_open(&second, place_path, error));
+    assert_ok(cs_store_record_begin(store, id, error));
+    assert_fails(CS_E_BUSY, cs_store_record_begin(second, id, error));
+    (void)signal(SIGXFSZ, SIG_IGN);
+    set_file_limit(0);
+    cs_store_record_abandon(store, id);
+    set_file_limit(RLIM_INFINITY);
+    assert_int_equal(place_number("SELECT count(*) FROM unfinished"), 1);
+    /* once there is room, anybody may write it, at once */
+    assert_ok(cs_store_record_begin(second, id, error));
+    assert_fails(CS_E_BUSY, cs_store_record_begin(store, id, error));
+    cs_store_record_abandon(second, id);
+    assert_ok(cs_store_record_begin(store, id, error));
+    cs_store_close(&second);
+    cs_store_close(&store);
+}
+
 static void test_no_room_to_make(void **state)
 {
     cs_error told = {0};
@@ -305,6 +329,7 @@ int main(void)
         PLACE_TEST(test_no_more_bytes),
         PLACE_TEST(test_small_rows),
         PLACE_TEST(test_group_goes_on),
+        PLACE_TEST(test_abandoned_in_vain),
         PLACE_TEST(test_no_room_to_make),
     };
 

@@ -30,7 +30,7 @@ static void test_order_and_ids(void **state)
     assert_fails(CS_E_NO_RECORD, cs_store_record_chunk(store, row.id, 0, view, error));
     assert_fails(CS_E_NO_RECORD, cs_store_record_finish(store, &row, error));
     assert_ok(cs_store_record_begin(store, row.id, error));
-    assert_fails(CS_E_EXISTS, cs_store_record_begin(other, row.id, error));
+    assert_fails(CS_E_BUSY, cs_store_record_begin(other, row.id, error));
     assert_fails(CS_E_NO_RECORD, cs_store_record_chunk(other, row.id, 0, view, error));
     assert_fails(CS_E_TOO_LARGE, cs_store_record_chunk(store, row.id, 0, too_large, error));
     assert_fails(CS_E_ORDER, cs_store_record_chunk(store, row.id, 1, view, error));
