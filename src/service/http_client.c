@@ -174,6 +174,8 @@ static int explain(const exchange *x, CURLcode code)
     case CURLE_SEND_ERROR:
         return CS_FAIL(x->error, x->reply->status != 0 ? CS_E_TRUNCATED : CS_E_NETWORK,
             "the connection to %s ended: %s; try again", x->url, why);
+    case CURLE_ABORTED_BY_CALLBACK:
+        return CS_FAIL(x->error, CS_E_CANCELLED, "the call to %s was called off", x->url);
     case CURLE_URL_MALFORMAT:
         return CS_FAIL(x->error, CS_E_USAGE, "%s is no address of a service: %s", x->url, why);
     case CURLE_OUT_OF_MEMORY:
@@ -181,6 +183,16 @@ static int explain(const exchange *x, CURLcode code)
     default:
         return CS_FAIL(x->error, CS_E_PEER, "%s does not speak HTTP as expected: %s", x->url, why);
     }
+}
+
+/* libcurl asks at least once a second, also while it waits. */
+static int is_called_off(
+    void *context, curl_off_t total, curl_off_t now, curl_off_t total_up, curl_off_t now_up)
+{
+    const exchange *x = context;
+
+    (void)total, (void)now, (void)total_up, (void)now_up;
+    return atomic_load(x->client->options.stop) ? 1 : 0;
 }
 
 static CURLcode set_up(CURL *curl, exchange *x)
@@ -207,6 +219,11 @@ static CURLcode set_up(CURL *curl, exchange *x)
     SET(CURLOPT_ERRORBUFFER, x->why);
     SET(CURLOPT_WRITEFUNCTION, receive);
     SET(CURLOPT_WRITEDATA, x);
+    if (o->stop != NULL) {
+        SET(CURLOPT_NOPROGRESS, 0L);
+        SET(CURLOPT_XFERINFOFUNCTION, is_called_off);
+        SET(CURLOPT_XFERINFODATA, x);
+    }
     if (!o->proxy_environment)
         SET(CURLOPT_PROXY, "");
     if (x->client->ca_file != NULL)

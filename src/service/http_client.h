@@ -18,6 +18,8 @@
 
 #include <chartseal/bytes.h>
 
+#include <stdatomic.h>
+
 /* An answer held in memory; larger ones go to a sink. */
 #define CS_HTTP_REPLY_MAX_DEFAULT (8u << 20)
 /* A longer Retry-After is not waited for: the person is told instead. */
@@ -32,6 +34,9 @@ typedef struct cs_http_client_options {
     unsigned retries;       /* 0: none */
     bool proxy_environment; /* heed http_proxy and the like */
     const char *ca_file;    /* PEM, for https; NULL: the system's */
+    /* Once it is true, calls end with CS_E_CANCELLED, also the one in hand, within a second or so.
+     * Not owned; NULL: none. */
+    const atomic_bool *stop;
 } cs_http_client_options;
 
 typedef struct cs_http_reply {

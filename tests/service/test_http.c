@@ -518,6 +518,45 @@ static void test_stop_cuts(void **state)
     assert_int_equal(atomic_load(&streams_released), 2);
 }
 
+static void *call_off_soon(void *context)
+{
+    atomic_bool *stop = context;
+
+    pause_ms(200);
+    atomic_store(stop, true);
+    return NULL;
+}
+
+/* A service that is told to stop does not wait for the other side's answer. */
+static void test_called_off(void **state)
+{
+    atomic_bool stop = false;
+    const cs_http_client_options options = {.stop = &stop};
+    const cs_http_server_config config = configuration();
+    cs_http_server *server = start(&config);
+    cs_http_client *client = NULL;
+    cs_http_reply reply = {0};
+    pthread_t other;
+    struct timespec before;
+    struct timespec after;
+    char url[64];
+
+    (void)state;
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/", cs_http_server_port(server));
+    assert_ok(cs_http_client_new(&client, url, &options, error));
+    assert_int_equal(pthread_create(&other, NULL, call_off_soon, &stop), 0);
+    (void)clock_gettime(CLOCK_MONOTONIC, &before);
+    assert_fails(CS_E_CANCELLED,
+        cs_http_post(client, &reply, "/gate", "text/plain", cs_view_str("x"), error));
+    (void)clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true(after.tv_sec - before.tv_sec < 5);
+    assert_int_equal(sem_post(&gate), 0);
+    assert_int_equal(pthread_join(other, NULL), 0);
+    cs_http_reply_free(&reply);
+    cs_http_client_free(&client);
+    assert_ok(cs_http_server_stop(&server, 1000, error));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -528,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_queue_full),
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_stall),
+        cmocka_unit_test(test_called_off),
         cmocka_unit_test(test_stop_finishes),
         cmocka_unit_test(test_stop_cuts),
     };
