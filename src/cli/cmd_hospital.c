@@ -85,13 +85,13 @@ static int publish_again(cs_home *home, cs_error *error)
 {
     cs_hpc *hospital = NULL;
     cs_worker *worker = NULL;
-    uint64_t records = 0;
+    uint64_t rows = 0;
     int rc = cs_hpc_open(&hospital, home, error);
 
     if (rc == CS_OK)
         rc = cs_worker_open(&worker, hospital->server, error);
     if (rc == CS_OK)
-        rc = cs_hpc_publish_all(hospital, worker, &records, error);
+        rc = cs_hpc_publish_all(hospital, worker, &rows, error);
     cs_worker_close(&worker);
     cs_hpc_close(&hospital);
     return rc;
@@ -181,6 +181,13 @@ static const cs_option list_options[] = {
     CS_OPTIONS_END,
 };
 
+static const cs_option notices_options[] = {
+    CS_DIR_OPTION,
+    {"acknowledge", "NUMBER", false, "this one is dealt with: drop it"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
 static const cs_option status_options[] = {CS_DIR_OPTION, CS_JSON_OPTION, CS_OPTIONS_END};
 
 static const cs_verb verbs[] = {
@@ -201,6 +208,8 @@ static const cs_verb verbs[] = {
         cs_run_hospital_import},
     {"list", "the records that are kept, the newest first", list_options,
         "--dir hpc --patient P-1 --department cardiology", cs_run_hospital_list},
+    {"notices", "emergency accesses that no person has dealt with yet", notices_options,
+        "--dir hpc --acknowledge 7", cs_run_hospital_notices},
     {"status", "what the hospital holds, in numbers", status_options, "--dir hpc",
         cs_run_hospital_status},
     {0},

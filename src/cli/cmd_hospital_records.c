@@ -282,6 +282,80 @@ int cs_run_hospital_list(const cs_arguments *arguments, cs_error *error)
     return rc;
 }
 
+/* -- notices -------------------------------------------------------------------------------------
+ */
+
+static void say_notice(const cs_outbox_item *item)
+{
+    char doctor[CS_ID_MAX + 1];
+    char patient[CS_ID_MAX + 1];
+    char department[CS_DEPARTMENT_MAX + 1];
+    char reason[CS_TEXT_MAX + 1];
+    char when[CS_DATE_SIZE];
+
+    if (item->unreadable) {
+        cs_say("%llu  cannot be read; restore a backup", (unsigned long long)item->number);
+        return;
+    }
+    cs_printable(doctor, sizeof doctor, item->id_d);
+    cs_printable(patient, sizeof patient, item->id_p);
+    cs_printable(department, sizeof department, item->id_de);
+    cs_printable(reason, sizeof reason, item->reason);
+    cs_say("%llu  %s  doctor %s, patient %s, %s: %s", (unsigned long long)item->number,
+        cs_date(when, item->time), doctor, patient, department, reason);
+}
+
+/* context: an array of JSON, or NULL for lines. */
+static int list_notice(void *context, const cs_outbox_item *item, cs_error *error)
+{
+    json_t *list = context;
+    int rc = 0;
+
+    if (list == NULL)
+        say_notice(item);
+    else if (item->unreadable)
+        rc = json_array_append_new(
+            list, json_pack("{s:I, s:b}", "number", (json_int_t)item->number, "unreadable", 1));
+    else
+        rc = json_array_append_new(
+            list, json_pack("{s:I, s:I, s:s, s:s, s:s, s:s}", "number", (json_int_t)item->number,
+                      "time", (json_int_t)item->time, "doctor", item->id_d, "patient", item->id_p,
+                      "department", item->id_de, "reason", item->reason));
+    return rc == 0 ? CS_OK : CS_FAIL(error, CS_E_MEMORY, "no memory for the notices");
+}
+
+static int list_notices(
+    const opened_hospital *opened, const cs_arguments *arguments, cs_error *error)
+{
+    json_t *list = cs_arg_flag(arguments, "json") ? json_array() : NULL;
+    int rc = cs_outbox_read(opened->hospital->outbox, opened->worker->store, CS_OUTBOX_NOTICE, 0,
+        UINT32_MAX, list_notice, list, error);
+
+    if (rc == CS_OK && list != NULL)
+        rc = cs_print_json(json_pack("{s:b, s:O}", "ok", 1, "notices", list), error);
+    json_decref(list);
+    return rc;
+}
+
+int cs_run_hospital_notices(const cs_arguments *arguments, cs_error *error)
+{
+    bool acknowledges = cs_arg(arguments, "acknowledge") != NULL;
+    opened_hospital opened = {0};
+    int64_t number = 0;
+    int rc = CS_OK;
+
+    if (acknowledges)
+        rc = cs_arg_number(&number, arguments, "acknowledge", 0, 1, INT64_MAX, error);
+    if (rc == CS_OK)
+        rc = open_hospital(&opened, arguments, error);
+    if (rc == CS_OK && acknowledges)
+        rc = cs_hpc_acknowledge(opened.hospital, opened.worker, (uint64_t)number, error);
+    if (rc == CS_OK)
+        rc = list_notices(&opened, arguments, error);
+    close_hospital(&opened);
+    return rc;
+}
+
 /* -- status --------------------------------------------------------------------------------------
  */
 

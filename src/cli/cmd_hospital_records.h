@@ -2,12 +2,13 @@
 #ifndef CHARTSEAL_CLI_CMD_HOSPITAL_RECORDS_H
 #define CHARTSEAL_CLI_CMD_HOSPITAL_RECORDS_H
 
-/* The verbs of `hospital` about its records. */
+/* The verbs of `hospital` about its records and what became of them. */
 
 #include "cli/options.h"
 
 CS_MUST_CHECK int cs_run_hospital_import(const cs_arguments *arguments, cs_error *error);
 CS_MUST_CHECK int cs_run_hospital_list(const cs_arguments *arguments, cs_error *error);
+CS_MUST_CHECK int cs_run_hospital_notices(const cs_arguments *arguments, cs_error *error);
 CS_MUST_CHECK int cs_run_hospital_status(const cs_arguments *arguments, cs_error *error);
 
 #endif

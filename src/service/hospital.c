@@ -7,6 +7,7 @@
 #include <chartseal/secret.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -168,43 +169,112 @@ int cs_hpc_import(
 /* -- publishing everything again -----------------------------------------------------------------
  */
 
+/* What is queued in one transaction: no token is asked, and nobody kept waiting, within it. */
+#define QUEUED_TOGETHER 64u
+
 typedef struct republishing {
     cs_hpc *hospital;
     cs_store *writes; /* another handle: the one that reads is in the middle of a query */
     int64_t now;
-    uint64_t records;
+    uint64_t rows;
+    cs_outbox_item items[QUEUED_TOGETHER]; /* opened, not queued yet */
+    size_t n;
 } republishing;
 
-static int queue_record(void *context, const cs_record_row *row, cs_error *error)
+static int queue_items(republishing *state, cs_error *error)
 {
-    republishing *state = context;
-    cs_hpc *hospital = state->hospital;
-    cs_record *record = NULL;
-    char id_p[CS_ID_MAX + 1];
-    char id_de[CS_DEPARTMENT_MAX + 1];
-    int rc = cs_record_open(&record, row, hospital->server->actor->storage, error);
+    int rc = cs_store_begin(state->writes, error);
 
     if (cs_value_is_bad(rc)) /* `list` tells of it; the others are to be found */
         return CS_OK;
     if (rc != CS_OK)
         return rc;
-    cs_text_of(id_p, sizeof id_p, record->header.id_p);
-    cs_text_of(id_de, sizeof id_de, record->header.id_de);
-    rc = cs_outbox_put_publication(
-        hospital->outbox, state->writes, row->row_key, id_p, id_de, state->now, error);
-    state->records++;
-    cs_record_free(&record);
+    for (size_t i = 0; i < state->n && rc == CS_OK; i++)
+        rc = cs_outbox_put_publication(state->hospital->outbox, state->writes, state->items[i].key,
+            state->items[i].id_p, state->items[i].id_de, state->now, error);
+    if (rc == CS_OK)
+        rc = cs_store_commit(state->writes, error);
+    else
+        cs_store_rollback(state->writes);
+    if (rc == CS_OK)
+        state->n = 0;
     return rc;
 }
 
-int cs_hpc_publish_all(cs_hpc *hospital, cs_worker *worker, uint64_t *records, cs_error *error)
+static int queue_row(void *context, const cs_record_row *row, cs_error *error)
 {
-    republishing state = {.hospital = hospital, .now = worker->world.env.now};
-    int rc = cs_store_open(&state.writes, hospital->server->store_path, error);
+    republishing *state = context;
+    cs_outbox_item *item = &state->items[state->n];
+    cs_record *record = NULL;
+    int rc = cs_record_open(&record, row, state->hospital->server->actor->storage, error);
 
+    if (rc != CS_OK)
+        return rc;
+    memcpy(item->key, row->row_key, sizeof item->key);
+    cs_text_of(item->id_p, sizeof item->id_p, record->header.id_p);
+    cs_text_of(item->id_de, sizeof item->id_de, record->header.id_de);
+    cs_record_free(&record);
+    state->n++;
+    state->rows++;
+    return state->n == QUEUED_TOGETHER ? queue_items(state, error) : CS_OK;
+}
+
+int cs_hpc_publish_all(cs_hpc *hospital, cs_worker *worker, uint64_t *rows, cs_error *error)
+{
+    republishing *state = calloc(1, sizeof *state);
+    int rc;
+
+    *rows = 0;
+    if (state == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for publishing");
+    state->hospital = hospital;
+    state->now = worker->world.env.now;
+    rc = cs_store_open(&state->writes, hospital->server->store_path, error);
     if (rc == CS_OK)
-        rc = cs_store_find_records(worker->store, NULL, UINT32_MAX, queue_record, &state, error);
-    *records = state.records;
-    cs_store_close(&state.writes);
+        rc = cs_store_each_row(worker->store, queue_row, state, error);
+    if (rc == CS_OK)
+        rc = queue_items(state, error);
+    *rows = state->rows;
+    cs_store_close(&state->writes);
+    free(state);
+    return rc;
+}
+
+/* -- notices -------------------------------------------------------------------------------------
+ */
+
+static int take_notice(void *context, const cs_outbox_item *item, cs_error *error)
+{
+    cs_outbox_item *out = context;
+
+    (void)error;
+    *out = *item;
+    return CS_OK;
+}
+
+int cs_hpc_acknowledge(cs_hpc *hospital, cs_worker *worker, uint64_t number, cs_error *error)
+{
+    cs_decision decision = {.action = "notice-acknowledged"};
+    cs_outbox_item notice = {0};
+    int rc = cs_store_begin(worker->store, error);
+
+    if (rc != CS_OK)
+        return rc;
+    rc = cs_outbox_read(hospital->outbox, worker->store, CS_OUTBOX_NOTICE, number - 1, 1,
+        take_notice, &notice, error);
+    if (rc == CS_OK && notice.number != number)
+        rc = CS_FAIL(error, CS_E_NOT_FOUND, "no notice %llu waits; see `hospital notices`",
+            (unsigned long long)number);
+    if (rc == CS_OK) {
+        cs_decision_party(&decision, hospital->server->home->id, CS_ROLE_HOSPITAL);
+        cs_decision_about(&decision, notice.id_p, notice.id_de);
+        (void)snprintf(decision.reason, sizeof decision.reason, "%s", notice.reason);
+        rc = cs_decision_record(&decision, worker, CS_OK, error);
+    }
+    if (rc == CS_OK)
+        rc = cs_store_drop_outbox(worker->store, notice.key, number, error);
+    if (rc == CS_OK)
+        return cs_store_commit(worker->store, error);
+    cs_store_rollback(worker->store);
     return rc;
 }

@@ -46,8 +46,12 @@ CS_MUST_CHECK int cs_hpc_import(cs_hpc *hospital, cs_worker *worker, const cs_im
     cs_imported *out, cs_error *error);
 
 /* Put the publication of every patient and department into the outbox again: for a hospital that
- * has a new credential or a new address. One prf per record. */
+ * has a new credential or a new address. One prf for each of them. */
 CS_MUST_CHECK int cs_hpc_publish_all(
-    cs_hpc *hospital, cs_worker *worker, uint64_t *records, cs_error *error);
+    cs_hpc *hospital, cs_worker *worker, uint64_t *rows, cs_error *error);
+
+/* A person has dealt with the notice of an emergency access: it goes, and the log says so. */
+CS_MUST_CHECK int cs_hpc_acknowledge(
+    cs_hpc *hospital, cs_worker *worker, uint64_t number, cs_error *error);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include <chartseal/secret.h>
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,15 +46,16 @@ void cs_outbox_free(cs_outbox **outbox)
     *outbox = NULL;
 }
 
-static int put(const cs_outbox *outbox, cs_store *store, const uint8_t key[CS_STORE_KEY_SIZE],
-    const cs_audit_entry *item, cs_error *error)
+static int put(const cs_outbox *outbox, cs_store *store, cs_outbox_kind kind,
+    const uint8_t key[CS_STORE_KEY_SIZE], const cs_audit_entry *item, cs_error *error)
 {
     cs_buf sealed = {0};
     int rc = cs_value_seal(&sealed, outbox->keys->value, (cs_view){key, CS_STORE_KEY_SIZE},
         &cs_audit_entry_schema, item, error);
 
     if (rc == CS_OK)
-        rc = cs_store_put_outbox(store, key, cs_view_buf(&sealed), (int64_t)item->time, error);
+        rc =
+            cs_store_put_outbox(store, kind, key, cs_view_buf(&sealed), (int64_t)item->time, error);
     cs_buf_free(&sealed);
     return rc;
 }
@@ -72,7 +72,7 @@ int cs_outbox_put_publication(const cs_outbox *outbox, cs_store *store,
         .detail = cs_view_str(id_de),
     };
 
-    return put(outbox, store, row, &item, error);
+    return put(outbox, store, CS_OUTBOX_PUBLICATION, row, &item, error);
 }
 
 int cs_outbox_put_notice(
@@ -89,7 +89,7 @@ int cs_outbox_put_notice(
         .reason = cs_view_str(query->reason),
     };
 
-    return put(outbox, store, query->h_request, &item, error);
+    return put(outbox, store, CS_OUTBOX_NOTICE, query->h_request, &item, error);
 }
 
 /* -- reading -------------------------------------------------------------------------------------
@@ -97,55 +97,72 @@ int cs_outbox_put_notice(
 
 typedef struct reading {
     const cs_outbox *outbox;
-    cs_outbox_item *items; /* NULL: only count */
-    size_t most;
-    cs_outbox_counts counts;
+    cs_outbox_fn fn;
+    void *context;
 } reading;
 
-static int read_item(
-    void *context, const uint8_t key[CS_STORE_KEY_SIZE], cs_view sealed, cs_error *error)
+static int read_item(void *context, const cs_outbox_row *row, cs_error *error)
 {
     reading *state = context;
-    cs_audit_entry item;
+    cs_outbox_item item = {.number = row->number};
+    cs_audit_entry entry;
     cs_buf plain = {0};
-    int rc = cs_value_open(&cs_audit_entry_schema, &item, &plain, state->outbox->keys->value,
-        (cs_view){key, CS_STORE_KEY_SIZE}, sealed, error);
+    int rc = cs_value_open(&cs_audit_entry_schema, &entry, &plain, state->outbox->keys->value,
+        CS_VIEW_ARRAY(row->key), row->sealed, error);
 
-    if (cs_value_is_bad(rc)) { /* the others go out all the same */
-        state->counts.unreadable++;
-        rc = CS_OK;
-    } else if (rc == CS_OK && !cs_view_equal(item.action, cs_view_str(ACTION_PUBLISH))) {
-        state->counts.notices++;
+    if (cs_value_is_bad(rc)) { /* the others are read all the same */
+        memcpy(item.key, row->key, sizeof item.key);
+        item.unreadable = true;
+        rc = state->fn(state->context, &item, error);
     } else if (rc == CS_OK) {
-        if (state->items != NULL && state->counts.publications < state->most) {
-            cs_outbox_item *out = &state->items[state->counts.publications];
-
-            memcpy(out->key, key, sizeof out->key);
-            cs_text_of(out->id_p, sizeof out->id_p, item.patient);
-            cs_text_of(out->id_de, sizeof out->id_de, item.detail);
-        }
-        state->counts.publications++;
+        memcpy(item.key, row->key, sizeof item.key);
+        item.time = (int64_t)entry.time;
+        cs_text_of(item.id_p, sizeof item.id_p, entry.patient);
+        cs_text_of(item.id_de, sizeof item.id_de, entry.detail);
+        cs_text_of(item.id_d, sizeof item.id_d, entry.who);
+        cs_text_of(item.reason, sizeof item.reason, entry.reason);
+        rc = state->fn(state->context, &item, error);
     }
     cs_buf_free(&plain);
     return rc;
 }
 
-int cs_outbox_publications(const cs_outbox *outbox, cs_store *store, cs_outbox_item *items,
-    size_t most, size_t *count, cs_error *error)
+int cs_outbox_read(const cs_outbox *outbox, cs_store *store, cs_outbox_kind kind, uint64_t after,
+    unsigned most, cs_outbox_fn fn, void *context, cs_error *error)
 {
-    reading state = {.outbox = outbox, .items = items, .most = most};
-    int rc = cs_store_get_outbox(store, UINT_MAX, read_item, &state, error);
+    reading state = {.outbox = outbox, .fn = fn, .context = context};
 
-    *count = state.counts.publications < most ? (size_t)state.counts.publications : most;
-    return rc;
+    return cs_store_get_outbox(store, kind, after, most, read_item, &state, error);
+}
+
+typedef struct counting {
+    uint64_t readable;
+    uint64_t unreadable;
+} counting;
+
+static int count_item(void *context, const cs_outbox_item *item, cs_error *error)
+{
+    counting *count = context;
+
+    (void)error;
+    count->readable += !item->unreadable;
+    count->unreadable += item->unreadable;
+    return CS_OK;
 }
 
 int cs_outbox_count(
     const cs_outbox *outbox, cs_store *store, cs_outbox_counts *out, cs_error *error)
 {
-    reading state = {.outbox = outbox};
-    int rc = cs_store_get_outbox(store, UINT_MAX, read_item, &state, error);
+    counting publications = {0};
+    counting notices = {0};
+    int rc = cs_outbox_read(
+        outbox, store, CS_OUTBOX_PUBLICATION, 0, UINT32_MAX, count_item, &publications, error);
 
-    *out = state.counts;
+    if (rc == CS_OK)
+        rc = cs_outbox_read(
+            outbox, store, CS_OUTBOX_NOTICE, 0, UINT32_MAX, count_item, &notices, error);
+    *out = (cs_outbox_counts){.publications = publications.readable,
+        .notices = notices.readable,
+        .unreadable = publications.unreadable + notices.unreadable};
     return rc;
 }

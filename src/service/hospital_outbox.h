@@ -5,8 +5,9 @@
 /*
  * What HPC has still to tell: that it has records of a patient and department (to PC, until PC has
  * acknowledged it), and that somebody used an emergency access (a notice to the patient, kept until
- * it is fetched). It is written in the transaction that makes it necessary, so that a crash
- * cannot lose it. Items are sealed under one key for the whole outbox: one prf when it is opened.
+ * a person has dealt with it and acknowledges it). It is written in the transaction that makes it
+ * necessary, so that a crash cannot lose it. Items are sealed under one key for the whole outbox:
+ * one prf when it is opened.
  */
 
 #include "service/audit_log.h"
@@ -26,19 +27,26 @@ CS_MUST_CHECK int cs_outbox_put_notice(
     const cs_outbox *outbox, cs_store *store, const cs_query *query, int64_t now, cs_error *error);
 
 typedef struct cs_outbox_item {
+    uint64_t number;
+    bool unreadable;
     uint8_t key[CS_STORE_KEY_SIZE];
+    int64_t time;
     char id_p[CS_ID_MAX + 1];
     char id_de[CS_DEPARTMENT_MAX + 1];
+    char id_d[CS_ID_MAX + 1];     /* of a notice */
+    char reason[CS_TEXT_MAX + 1]; /* likewise */
 } cs_outbox_item;
+typedef int (*cs_outbox_fn)(void *context, const cs_outbox_item *item, cs_error *error);
 
-/* The publications that wait, the oldest first, `most` at most. */
-CS_MUST_CHECK int cs_outbox_publications(const cs_outbox *outbox, cs_store *store,
-    cs_outbox_item *items, size_t most, size_t *count, cs_error *error);
+/* What waits of that kind with a number above `after`, the oldest first, `most` at most. An item
+ * that cannot be read is handed over too, marked, with its number and key alone. */
+CS_MUST_CHECK int cs_outbox_read(const cs_outbox *outbox, cs_store *store, cs_outbox_kind kind,
+    uint64_t after, unsigned most, cs_outbox_fn fn, void *context, cs_error *error);
 
 typedef struct cs_outbox_counts {
     uint64_t publications;
     uint64_t notices;
-    uint64_t unreadable;
+    uint64_t unreadable; /* of both; they are in neither */
 } cs_outbox_counts;
 CS_MUST_CHECK int cs_outbox_count(
     const cs_outbox *outbox, cs_store *store, cs_outbox_counts *out, cs_error *error);

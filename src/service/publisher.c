@@ -17,8 +17,8 @@
 #define LOOK_MS 2000 /* an import in another process wakes nobody */
 #define BACK_OFF_MIN_MS 1000
 #define BACK_OFF_MAX_MS 60000
-#define LISTS_MS 60000     /* between two revocation lists */
-#define EXCHANGE_MAX_S 20u /* bounds how long a stop can take */
+#define LISTS_MS 60000 /* between two revocation lists */
+#define EXCHANGE_MAX_S 20u
 
 struct cs_publisher {
     cs_server *server;       /* not owned */
@@ -28,16 +28,16 @@ struct cs_publisher {
     int64_t lists_at; /* when the revocation list was fetched last */
     pthread_t thread;
     bool running;
-    pthread_mutex_t mutex; /* over the two below */
+    atomic_bool stop;      /* also looked at within a round, and by the exchange in hand */
+    pthread_mutex_t mutex; /* so that no change of `stop` or `woken` is slept over */
     pthread_cond_t changed;
-    bool stop;
     bool woken;
 };
 
 int cs_publisher_new(
     cs_publisher **out, cs_server *server, const cs_outbox *outbox, cs_error *error)
 {
-    const cs_http_client_options options = {.stall_s = EXCHANGE_MAX_S, .total_s = EXCHANGE_MAX_S};
+    cs_http_client_options options = {.stall_s = EXCHANGE_MAX_S, .total_s = EXCHANGE_MAX_S};
     const char *cloud_url = cs_home_text(server->home, "cloud_url");
     const char *url = cs_home_text(server->home, "url");
     cs_publisher *publisher;
@@ -56,6 +56,8 @@ int cs_publisher_new(
         .url = url,
         .mutex = PTHREAD_MUTEX_INITIALIZER,
         .changed = PTHREAD_COND_INITIALIZER};
+    atomic_init(&publisher->stop, false);
+    options.stop = &publisher->stop;
     rc = cs_http_client_new(&publisher->client, cloud_url, &options, error);
     if (rc != CS_OK)
         cs_publisher_free(&publisher);
@@ -121,35 +123,87 @@ static int publish(
         rc = cs_decision_record(&decision, worker, CS_OK, error);
     }
     if (rc == CS_OK)
-        rc = cs_store_drop_outbox(worker->store, item->key, error);
+        rc = cs_store_drop_outbox(worker->store, item->key, item->number, error);
     cs_server_count_ops(publisher->server, "publish", before);
     cs_buf_free(&p1);
     cs_secret_free(&publishing);
     return rc;
 }
 
+/* Items as they were read: the store is not written to while it is being read. */
+typedef struct batch {
+    cs_outbox_item items[BATCH];
+    size_t n;
+} batch;
+
+static int take_item(void *context, const cs_outbox_item *item, cs_error *error)
+{
+    batch *b = context;
+
+    if (b->n == BATCH)
+        return CS_FAIL(error, CS_E_INTERNAL, "the store gave more items than it was asked for");
+    b->items[b->n++] = *item;
+    return CS_OK;
+}
+
+/* A refusal is about the one item. With anything else (PC is away or busy, the token or the disk
+ * fails, we are to stop) the next would fare no better. */
+static bool ends_round(int rc)
+{
+    int category = (int)cs_category_of(rc);
+
+    return category != CS_CATEGORY_OK && category != CS_CATEGORY_REFUSED &&
+           category != CS_CATEGORY_INPUT;
+}
+
+/* One batch; *after is its last item's number. The error is the first. */
+static int flush_batch(cs_publisher *publisher, cs_worker *worker, const batch *b, uint64_t *after,
+    size_t *left, cs_error *error)
+{
+    int first = CS_OK;
+
+    for (size_t i = 0; i < b->n; i++) {
+        cs_error later = {0};
+        cs_error *why = first == CS_OK ? error : &later;
+        int rc = CS_OK;
+
+        if (atomic_load(&publisher->stop))
+            rc = CS_FAIL(why, CS_E_CANCELLED, "publishing was called off");
+        else if (!b->items[i].unreadable) /* those stay where they are, for a person to look at */
+            rc = publish(publisher, worker, &b->items[i], why);
+        *after = b->items[i].number;
+        *left += rc != CS_OK;
+        first = first == CS_OK ? rc : first;
+        if (ends_round(rc))
+            return rc;
+    }
+    return first;
+}
+
 int cs_publisher_flush(cs_publisher *publisher, cs_worker *worker, size_t *left, cs_error *error)
 {
-    cs_outbox_item *items = calloc(BATCH, sizeof *items);
-    size_t count = 0;
+    batch *b = malloc(sizeof *b);
+    uint64_t after = 0;
     int rc = CS_OK;
 
     *left = 0;
-    if (items == NULL)
+    if (b == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for publishing");
     do {
-        rc = cs_outbox_publications(publisher->outbox, worker->store, items, BATCH, &count, error);
-        for (size_t i = 0; i < count && (rc == CS_OK || *left > 0); i++) {
-            cs_error other = {0};
-            int published = publish(publisher, worker, &items[i], rc == CS_OK ? error : &other);
+        cs_error later = {0};
+        cs_error *why = rc == CS_OK ? error : &later;
+        int next;
 
-            if (published != CS_OK) {
-                rc = rc == CS_OK ? published : rc;
-                *left += 1;
-            }
-        }
-    } while (rc == CS_OK && count == BATCH);
-    free(items);
+        b->n = 0;
+        next = cs_outbox_read(publisher->outbox, worker->store, CS_OUTBOX_PUBLICATION, after, BATCH,
+            take_item, b, why);
+        if (next == CS_OK)
+            next = flush_batch(publisher, worker, b, &after, left, why);
+        rc = rc == CS_OK ? next : rc;
+        if (ends_round(next))
+            break;
+    } while (b->n == BATCH);
+    free(b);
     return rc;
 }
 
@@ -207,16 +261,15 @@ static bool wait_for_work(cs_publisher *publisher, int ms)
         until.tv_sec++;
     }
     (void)pthread_mutex_lock(&publisher->mutex);
-    while (!publisher->stop && !publisher->woken &&
+    while (!atomic_load(&publisher->stop) && !publisher->woken &&
            pthread_cond_timedwait(&publisher->changed, &publisher->mutex, &until) != ETIMEDOUT) {
     }
     publisher->woken = false;
-    stop = publisher->stop;
+    stop = atomic_load(&publisher->stop);
     (void)pthread_mutex_unlock(&publisher->mutex);
     return stop;
 }
 
-/* What cannot be read stays where it is, for a person to look at. */
 static void tell_unreadable(const cs_publisher *publisher, const cs_worker *worker)
 {
     cs_outbox_counts counts;
@@ -250,7 +303,7 @@ static void *run(void *context)
             wait = LOOK_MS;
             continue;
         }
-        if (back_off == 0)
+        if (back_off == 0 && !atomic_load(&publisher->stop))
             cs_server_log_error(publisher->server, "publishing fails, will be tried again", &error);
         back_off = back_off == 0 ? BACK_OFF_MIN_MS : 2 * back_off;
         back_off = back_off > BACK_OFF_MAX_MS ? BACK_OFF_MAX_MS : back_off;
@@ -284,7 +337,7 @@ void cs_publisher_free(cs_publisher **publisher)
         return;
     if ((*publisher)->running) {
         (void)pthread_mutex_lock(&(*publisher)->mutex);
-        (*publisher)->stop = true;
+        atomic_store(&(*publisher)->stop, true);
         (void)pthread_cond_signal(&(*publisher)->changed);
         (void)pthread_mutex_unlock(&(*publisher)->mutex);
         (void)pthread_join((*publisher)->thread, NULL);

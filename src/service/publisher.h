@@ -22,7 +22,8 @@ CS_MUST_CHECK int cs_publisher_new(
 /* Ends the thread, too. */
 void cs_publisher_free(cs_publisher **publisher);
 
-/* One round: everything that waits. *left: what could not be published; the error is the first. */
+/* One round: everything that waits, or up to where PC is found to be away. *left: what could not be
+ * published as far as it was tried; the error is the first. */
 CS_MUST_CHECK int cs_publisher_flush(
     cs_publisher *publisher, cs_worker *worker, size_t *left, cs_error *error);
 

@@ -47,18 +47,12 @@ int cs_store_get_record(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE], cs
     return rc;
 }
 
-int cs_store_find_records(cs_store *store, const uint8_t *row_key, unsigned most,
-    cs_store_record_fn fn, void *context, cs_error *error)
+/* Of a statement that was started, or not: `rc`. */
+static int walk(cs_store *store, sqlite3_stmt *statement, int rc, cs_store_record_fn fn,
+    void *context, cs_error *error)
 {
-    sqlite3_stmt *statement;
     bool any = true;
-    int rc;
 
-    if (row_key != NULL)
-        rc = cs_sql_start(store, &statement, error, COLUMNS "WHERE row_key = ?" NEWEST_FIRST, "ki",
-            row_key, (int64_t)most);
-    else
-        rc = cs_sql_start(store, &statement, error, COLUMNS NEWEST_FIRST, "i", (int64_t)most);
     while (rc == CS_OK) {
         cs_record_row row = {0};
 
@@ -71,6 +65,28 @@ int cs_store_find_records(cs_store *store, const uint8_t *row_key, unsigned most
     }
     cs_sql_end(statement);
     return rc;
+}
+
+int cs_store_find_records(cs_store *store, const uint8_t *row_key, unsigned most,
+    cs_store_record_fn fn, void *context, cs_error *error)
+{
+    sqlite3_stmt *statement;
+    int rc;
+
+    if (row_key != NULL)
+        rc = cs_sql_start(store, &statement, error, COLUMNS "WHERE row_key = ?" NEWEST_FIRST, "ki",
+            row_key, (int64_t)most);
+    else
+        rc = cs_sql_start(store, &statement, error, COLUMNS NEWEST_FIRST, "i", (int64_t)most);
+    return walk(store, statement, rc, fn, context, error);
+}
+
+int cs_store_each_row(cs_store *store, cs_store_record_fn fn, void *context, cs_error *error)
+{
+    sqlite3_stmt *statement;
+    int rc = cs_sql_start(store, &statement, error, COLUMNS "GROUP BY row_key", "");
+
+    return walk(store, statement, rc, fn, context, error);
 }
 
 int cs_store_get_chunk(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE], uint64_t number,

@@ -36,6 +36,10 @@ static const char *const steps[] = {
     "CREATE INDEX audit_sealed ON audit (number) WHERE length(signature) > 0;"
     "PRAGMA user_version = 1;",
     "CREATE INDEX credential_identity ON credential (id_key);"
+    /* What waits is asked for by its kind; a list of all records comes in order without a sort. */
+    "ALTER TABLE outbox ADD COLUMN kind INTEGER NOT NULL DEFAULT 1;"
+    "CREATE INDEX outbox_kind ON outbox (kind, number);"
+    "CREATE INDEX record_stored ON record (stored_at);"
     "PRAGMA user_version = 2;",
 };
 #define VERSION ((int64_t)(sizeof steps / sizeof steps[0]))

@@ -129,18 +129,31 @@ CS_MUST_CHECK int cs_store_get_record(cs_store *store, const uint8_t id[CS_RECOR
     cs_record_row *row, cs_buf *sealed, cs_error *error);
 CS_MUST_CHECK int cs_store_find_records(cs_store *store, const uint8_t *row_key, unsigned most,
     cs_store_record_fn fn, void *context, cs_error *error);
+/* One record of each row key. */
+CS_MUST_CHECK int cs_store_each_row(
+    cs_store *store, cs_store_record_fn fn, void *context, cs_error *error);
 CS_MUST_CHECK int cs_store_get_chunk(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE],
     uint64_t number, cs_buf *sealed, cs_error *error);
 
-/* -- outbox (HPC): sealed things to be sent until they are acknowledged. The same `key` replaces.
- */
-CS_MUST_CHECK int cs_store_put_outbox(
-    cs_store *store, const uint8_t key[32], cs_view sealed, int64_t now, cs_error *error);
-typedef int (*cs_store_outbox_fn)(
-    void *context, const uint8_t key[32], cs_view sealed, cs_error *error);
-CS_MUST_CHECK int cs_store_get_outbox(
-    cs_store *store, unsigned most, cs_store_outbox_fn fn, void *context, cs_error *error);
-CS_MUST_CHECK int cs_store_drop_outbox(cs_store *store, const uint8_t key[32], cs_error *error);
+/* -- outbox (HPC): sealed things to be told, each until it is acknowledged. The same `key`
+ * replaces, and the new one has a new number. */
+typedef enum cs_outbox_kind { CS_OUTBOX_PUBLICATION = 1, CS_OUTBOX_NOTICE = 2 } cs_outbox_kind;
+typedef struct cs_outbox_row {
+    uint64_t number;
+    uint8_t key[32];
+    cs_view sealed;
+} cs_outbox_row;
+CS_MUST_CHECK int cs_store_put_outbox(cs_store *store, cs_outbox_kind kind, const uint8_t key[32],
+    cs_view sealed, int64_t now, cs_error *error);
+typedef int (*cs_store_outbox_fn)(void *context, const cs_outbox_row *row, cs_error *error);
+/* Those of the kind with a number above `after`, oldest first. */
+CS_MUST_CHECK int cs_store_get_outbox(cs_store *store, cs_outbox_kind kind, uint64_t after,
+    unsigned most, cs_store_outbox_fn fn, void *context, cs_error *error);
+/* Nothing is dropped if the item was replaced meanwhile: what replaced it is still to be told. */
+CS_MUST_CHECK int cs_store_drop_outbox(
+    cs_store *store, const uint8_t key[32], uint64_t number, cs_error *error);
+CS_MUST_CHECK int cs_store_count_outbox(
+    cs_store *store, cs_outbox_kind kind, uint64_t *count, cs_error *error);
 
 /* -- audit chain: entry n carries hash_n = SHA-256("chartseal/1 audit" ‖ n ‖ time ‖ hash_{n-1} ‖
  * sealed), big-endian numbers, hash_0 = 32 zero bytes. Seals are signatures over a hash_n. */

@@ -144,6 +144,31 @@ done
 visit doctor patient surgery
 cmp "$data/patient.json" "$work/visit.record"
 
+say "a stop while the cloud takes requests and does not answer"
+stop hospital
+stop cloud
+for department in a b c d e; do
+    cs hospital import --dir "$work/hospital" --patient P-1 --department "$department" \
+        --file "$data/diagnosis.txt" >/dev/null
+done
+python3 - "$cloud_port" "$work/mute" <<'PYTHON' &
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), reuse_port=False)
+held = [listener.accept()]
+open(sys.argv[2], "w").close()
+while True:
+    held.append(listener.accept())
+PYTHON
+mute=$!
+start hospital
+while [ ! -e "$work/mute" ]; do sleep 0.1; done
+SECONDS=0
+stop hospital
+[ "$SECONDS" -lt 10 ] || fail "stopping took $SECONDS s"
+{ kill -KILL "$mute" && wait "$mute"; } 2>/dev/null || true
+start cloud
+start hospital
+
 if [ -n "${CHARTSEAL_NAMESPACE:-}" ]; then
     say "a full disk"
     head -c 8000000 /dev/zero >"$work/hospital/ballast" 2>/dev/null || true

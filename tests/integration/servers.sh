@@ -103,6 +103,13 @@ cs "${emergency[@]}" --record-out "$work/emergency" --json >/dev/null
 cmp "$data/patient.json" "$work/emergency"
 cs hospital status --dir "$work/hospital" --json | jq -e '.notices == 1' >/dev/null ||
     fail "no notice for the patient"
+notices=$(cs hospital notices --dir "$work/hospital" --json)
+jq -e '.notices | length == 1 and (.[0] | .doctor == "D-1" and .patient == "P-Kowalski" and
+    .department == "cardiology" and .reason == "unconscious")' <<<"$notices" >/dev/null ||
+    fail "the notice: $notices"
+refused 5 'no notice' hospital notices --dir "$work/hospital" --acknowledge 999999
+cs hospital notices --dir "$work/hospital" --acknowledge "$(jq '.notices[0].number' <<<"$notices")" \
+    --json | jq -e '.notices == []' >/dev/null || fail "an acknowledged notice waits still"
 stop hospital
 jq '.emergency = "deny"' "$work/hospital/config.json" >"$work/config"
 cp "$work/config" "$work/hospital/config.json"

@@ -25,11 +25,11 @@ static int meet(void *context, cs_view sealed, cs_error *error)
     return m->n == m->stop ? CS_E_ORDER : CS_OK;
 }
 
-static int meet_outbox(void *context, const uint8_t key[32], cs_view sealed, cs_error *error)
+static int meet_outbox(void *context, const cs_outbox_row *row, cs_error *error)
 {
-    if (sealed.n == 0 || key[0] != sealed.p[0])
+    if (row->sealed.n == 0 || row->key[0] != row->sealed.p[0])
         return CS_FAIL(error, CS_E_INTERNAL, "not the key of that value");
-    return meet(context, sealed, error);
+    return meet(context, row->sealed, error);
 }
 
 static int meet_record(void *context, const cs_record_row *row, cs_error *error)
@@ -248,8 +248,35 @@ static void check_outbox(cs_store *store, unsigned most, const char *wanted)
 {
     met m = {0};
 
-    assert_ok(cs_store_get_outbox(store, most, meet_outbox, &m, error));
+    assert_ok(cs_store_get_outbox(store, CS_OUTBOX_PUBLICATION, 0, most, meet_outbox, &m, error));
     assert_string_equal(m.letters, wanted);
+}
+
+/* A notice that waits for a person is not met again and again by who publishes. */
+static void test_outbox_kinds(void **state)
+{
+    const uint8_t n[32] = {'n'};
+    const uint8_t p[32] = {'p'};
+    const uint8_t q[32] = {'q'};
+    met m = {0};
+    uint64_t count = 0;
+    cs_store *store = place_open();
+
+    (void)state;
+    assert_ok(cs_store_put_outbox(store, CS_OUTBOX_NOTICE, n, cs_view_str("n"), 1, error));
+    assert_ok(cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, p, cs_view_str("p"), 2, error));
+    assert_ok(cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, q, cs_view_str("q"), 3, error));
+    check_outbox(store, 9, "pq");
+    assert_ok(cs_store_get_outbox(store, CS_OUTBOX_PUBLICATION, 2, 9, meet_outbox, &m, error));
+    assert_string_equal(m.letters, "q");
+    assert_ok(cs_store_count_outbox(store, CS_OUTBOX_NOTICE, &count, error));
+    assert_int_equal(count, 1);
+    assert_ok(cs_store_drop_outbox(store, n, 1, error));
+    assert_ok(cs_store_count_outbox(store, CS_OUTBOX_NOTICE, &count, error));
+    assert_int_equal(count, 0);
+    assert_ok(cs_store_count_outbox(store, CS_OUTBOX_PUBLICATION, &count, error));
+    assert_int_equal(count, 2);
+    cs_store_close(&store);
 }
 
 static void test_outbox(void **state)
@@ -261,16 +288,19 @@ static void test_outbox(void **state)
 
     (void)state;
     check_outbox(store, 9, "");
-    assert_ok(cs_store_put_outbox(store, a, cs_view_str("a1"), 9, error));
-    assert_ok(cs_store_put_outbox(store, b, cs_view_str("b1"), 5, error));
+    assert_ok(cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, a, cs_view_str("a1"), 9, error));
+    assert_ok(cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, b, cs_view_str("b1"), 5, error));
     check_outbox(store, 9, "ab");
     check_outbox(store, 1, "a");
-    assert_ok(cs_store_put_outbox(store, a, cs_view_str("a2"), 9, error));
+    assert_ok(cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, a, cs_view_str("a2"), 9, error));
     check_outbox(store, 9, "ba"); /* what was replaced waits behind the others */
-    assert_fails(CS_E_ORDER, cs_store_get_outbox(store, 9, meet_outbox, &m, error));
-    assert_fails(CS_E_TOO_LARGE, cs_store_put_outbox(store, b, CS_VIEW_ARRAY(large), 9, error));
-    assert_ok(cs_store_drop_outbox(store, b, error));
-    assert_ok(cs_store_drop_outbox(store, b, error)); /* acknowledged twice */
+    assert_fails(CS_E_ORDER,
+        cs_store_get_outbox(store, CS_OUTBOX_PUBLICATION, 0, 9, meet_outbox, &m, error));
+    assert_fails(CS_E_TOO_LARGE,
+        cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, b, CS_VIEW_ARRAY(large), 9, error));
+    assert_ok(cs_store_drop_outbox(store, b, 2, error));
+    assert_ok(cs_store_drop_outbox(store, b, 2, error)); /* acknowledged twice */
+    assert_ok(cs_store_drop_outbox(store, a, 1, error)); /* replaced since it was sent */
     check_outbox(store, 9, "a");
     cs_store_close(&store);
 }
@@ -328,7 +358,7 @@ static void test_count(void **state)
     assert_ok(cs_store_put_index(store, key, key, cs_view_str("i"), 1, error));
     put_record(store, 'r', 1, 1);
     assert_ok(cs_store_append_audit(store, 1, cs_view_str("a"), NULL, error));
-    assert_ok(cs_store_put_outbox(store, key, cs_view_str("o"), 1, error));
+    assert_ok(cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, key, cs_view_str("o"), 1, error));
     assert_ok(cs_store_add_enrolment(store, key, 9, error));
     for (i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         assert_ok(cs_store_count(store, tables[i], &count, error));
@@ -349,6 +379,7 @@ int main(void)
         PLACE_TEST(test_serials_and_groups),
         PLACE_TEST(test_index),
         PLACE_TEST(test_outbox),
+        PLACE_TEST(test_outbox_kinds),
         PLACE_TEST(test_find_records),
         PLACE_TEST(test_count),
     };

@@ -22,10 +22,9 @@ static int take(void *context, cs_view sealed, cs_error *error)
     return CS_OK;
 }
 
-static int take_outbox(void *context, const uint8_t key[32], cs_view sealed, cs_error *error)
+static int take_outbox(void *context, const cs_outbox_row *row, cs_error *error)
 {
-    (void)key;
-    return take(context, sealed, error);
+    return take(context, row->sealed, error);
 }
 
 static int take_audit(void *context, const cs_audit_row *row, cs_error *error)
@@ -57,7 +56,7 @@ static void fill(cs_store *store)
         assert_ok(cs_store_record_finish(store, &record, error));
         assert_ok(cs_store_put_credential(store, &credential, 1, error));
         assert_ok(cs_store_put_index(store, key, key, value, 1, error));
-        assert_ok(cs_store_put_outbox(store, key, value, 1, error));
+        assert_ok(cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, key, value, 1, error));
         assert_ok(cs_store_append_audit(store, 1, value, NULL, error));
         assert_ok(cs_store_seen(store, key, 1, 99, &fresh, error));
         assert_ok(cs_store_add_enrolment(store, key, 99, error));
@@ -100,7 +99,8 @@ static int read_all(cs_store *store, cs_error *error)
 
     rc = keep_first(rc, read_keyed(store, &out, &n, error));
     rc = keep_first(rc, cs_store_find_records(store, NULL, 99, take_record, &n, error));
-    rc = keep_first(rc, cs_store_get_outbox(store, 99, take_outbox, &n, error));
+    rc = keep_first(
+        rc, cs_store_get_outbox(store, CS_OUTBOX_PUBLICATION, 0, 99, take_outbox, &n, error));
     rc = keep_first(rc, cs_store_read_audit(store, 1, take_audit, &n, error));
     rc = keep_first(rc, cs_store_audit_head(store, &head, hash, &head, error));
     rc = keep_first(rc, cs_store_revoked_serials(store, 1, &out, error));
@@ -118,7 +118,8 @@ static int write_some(cs_store *store, cs_error *error)
     rc = keep_first(rc, cs_store_seen(store, key, 1, 99, &fresh, error));
     rc = keep_first(rc, cs_store_next_serial(store, &serial, error));
     rc = keep_first(rc, cs_store_put_setting(store, "a", CS_VIEW_ARRAY(bytes), error));
-    rc = keep_first(rc, cs_store_put_outbox(store, key, CS_VIEW_ARRAY(bytes), 1, error));
+    rc = keep_first(
+        rc, cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, key, CS_VIEW_ARRAY(bytes), 1, error));
     rc = keep_first(rc, cs_store_record_begin(store, key, error));
     cs_store_record_abandon(store, key);
     return rc;

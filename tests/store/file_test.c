@@ -113,10 +113,27 @@ static void test_mark_lost(void **state)
     check_refused(CS_E_CORRUPT);
     place_sql("PRAGMA user_version = -1");
     check_refused(CS_E_CORRUPT);
-    /* of the first version: what it lacks is made */
-    place_sql("DROP INDEX credential_identity");
-    place_sql("PRAGMA user_version = 1");
+    place_sql("PRAGMA user_version = 2");
     store = place_open();
+    cs_store_close(&store);
+}
+
+/* What the first version made; a database of it is brought up when it is opened. */
+static void test_migration(void **state)
+{
+    cs_store *store = place_open();
+    uint64_t count = 0;
+
+    (void)state;
+    assert_ok(cs_store_put_outbox(
+        store, CS_OUTBOX_PUBLICATION, (uint8_t[32]){1}, cs_view_str("item"), 1, error));
+    cs_store_close(&store);
+    place_sql("DROP INDEX credential_identity; DROP INDEX outbox_kind; DROP INDEX record_stored;"
+              "ALTER TABLE outbox DROP COLUMN kind; PRAGMA user_version = 1");
+    store = place_open();
+    assert_ok(cs_store_count_outbox(store, CS_OUTBOX_PUBLICATION, &count, error));
+    assert_int_equal(count, 1);
+    assert_int_equal(place_number("PRAGMA user_version"), 2);
     cs_store_close(&store);
 }
 
@@ -304,6 +321,7 @@ int main(void)
         PLACE_TEST(test_log_taken_up),
         PLACE_TEST(test_not_a_store),
         PLACE_TEST(test_mark_lost),
+        PLACE_TEST(test_migration),
         PLACE_TEST(test_future_schema),
         PLACE_TEST(test_table_lost),
         PLACE_TEST(test_modes),

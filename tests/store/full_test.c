@@ -28,7 +28,7 @@ static int put_index(cs_store *store, cs_error *error)
 
 static int put_outbox(cs_store *store, cs_error *error)
 {
-    return cs_store_put_outbox(store, key, LARGE, 1, error);
+    return cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, key, LARGE, 1, error);
 }
 
 static int append_audit(cs_store *store, cs_error *error)
@@ -113,7 +113,7 @@ static int use_enrolment(cs_store *store, cs_error *error)
 
 static int drop_outbox(cs_store *store, cs_error *error)
 {
-    return cs_store_drop_outbox(store, other, error);
+    return cs_store_drop_outbox(store, other, 2, error);
 }
 
 static const struct {
@@ -147,8 +147,10 @@ static cs_store *open_filled(void)
     memset(large, 'x', sizeof large);
     assert_ok(cs_store_put_setting(store, "a", cs_view_str("before"), error));
     assert_ok(cs_store_put_index(store, key, key, cs_view_str("before"), 1, error));
-    assert_ok(cs_store_put_outbox(store, key, cs_view_str("before"), 1, error));
-    assert_ok(cs_store_put_outbox(store, other, cs_view_str("before"), 1, error));
+    assert_ok(
+        cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, key, cs_view_str("before"), 1, error));
+    assert_ok(
+        cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, other, cs_view_str("before"), 1, error));
     assert_ok(cs_store_append_audit(store, 1, cs_view_str("before"), NULL, error));
     assert_ok(cs_store_put_credential(store, &row, 1, error));
     assert_ok(cs_store_add_enrolment(store, key, 99, error));

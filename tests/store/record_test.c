@@ -61,6 +61,46 @@ static void test_order_and_ids(void **state)
     cs_store_close(&store);
 }
 
+static int count_row(void *context, const cs_record_row *row, cs_error *error)
+{
+    size_t *count = context;
+
+    (void)row, (void)error;
+    (*count)++;
+    return CS_OK;
+}
+
+/* Lists of any length come in their order from an index: nothing is sorted in memory. */
+static void test_walks(void **state)
+{
+    cs_store *store = place_open();
+    const uint8_t *row_key = (uint8_t[CS_STORE_KEY_SIZE]){1};
+    sqlite3_stmt *statement = NULL;
+    size_t walks = 0;
+    size_t n = 0;
+
+    (void)state;
+    for (uint8_t i = 1; i <= 3; i++) {
+        const cs_record_row row = {
+            .id = {i}, .row_key = {i / 2}, .stored_at = i, .sealed = cs_view_str("h")};
+
+        assert_ok(cs_store_record_begin(store, row.id, error));
+        assert_ok(cs_store_record_finish(store, &row, error));
+    }
+    assert_ok(cs_store_find_records(store, NULL, UINT32_MAX, count_row, &n, error));
+    assert_int_equal(n, 3);
+    assert_ok(cs_store_find_records(store, row_key, UINT32_MAX, count_row, &n, error));
+    assert_int_equal(n, 3 + 2);
+    assert_ok(cs_store_each_row(store, count_row, &n, error));
+    assert_int_equal(n, 3 + 2 + 2);
+    while ((statement = sqlite3_next_stmt(store->db, statement)) != NULL) {
+        walks += strstr(sqlite3_sql(statement), "FROM record") != NULL;
+        assert_int_equal(sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_SORT, 0), 0);
+    }
+    assert_in_range(walks, 3, 9);
+    cs_store_close(&store);
+}
+
 static void check_unfinished(int64_t records, int64_t chunks)
 {
     assert_int_equal(place_number("SELECT count(*) FROM unfinished"), records);
@@ -244,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PLACE_TEST(test_order_and_ids),
+        PLACE_TEST(test_walks),
         PLACE_TEST(test_abandon),
         PLACE_TEST(test_large_record),
         PLACE_TEST(test_kill),
