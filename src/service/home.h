@@ -110,6 +110,8 @@ CS_MUST_CHECK int cs_world_open(
     cs_world *out, const cs_actor *actor, cs_store *store, cs_error *error);
 void cs_world_close(cs_world *world);
 void cs_world_tick(cs_world *world); /* env.now from the clock */
+/* Whether revocations can be told: PC always, the others while their list is in its dates. */
+bool cs_world_knows_revoked(const cs_world *world);
 /* Take a newer list in (signature and dates are checked) and keep it in revocations.cbor. */
 CS_MUST_CHECK int cs_world_revocations(
     cs_world *world, const cs_actor *actor, cs_view bytes, cs_error *error);

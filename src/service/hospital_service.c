@@ -55,15 +55,39 @@ static const cs_http_route routes[] = {
     {"GET", "/v1/hospital", "hospital", handle_hospital, 0},
 };
 
-static int look_after_sessions(cs_server *server, cs_worker *worker, cs_error *error)
+static int declare_gauges(cs_metrics *metrics, cs_error *error)
 {
-    const cs_hpc *hospital = server->role;
+    int rc = cs_metrics_declare(
+        metrics, CS_METRIC_GAUGE, "chartseal_sessions", "Sessions open with doctors.", error);
 
-    (void)error;
+    if (rc == CS_OK)
+        rc = cs_metrics_declare(metrics, CS_METRIC_GAUGE, "chartseal_outbox",
+            "What waits: publications for the cloud, notices for a person.", error);
+    return rc;
+}
+
+/* Sessions that are over go; then the gauges. */
+static int look_after(cs_server *server, cs_worker *worker, cs_error *error)
+{
+    static const struct {
+        cs_outbox_kind kind;
+        cs_label label;
+    } kinds[] = {
+        {CS_OUTBOX_PUBLICATION, {"kind", "publication"}}, {CS_OUTBOX_NOTICE, {"kind", "notice"}}};
+    const cs_hpc *hospital = server->role;
+    int rc = CS_OK;
+
     cs_sessions_sweep(hospital->sessions, worker->world.env.now);
     cs_metrics_set(server->metrics, "chartseal_sessions", NULL, 0,
         (double)cs_sessions_count(hospital->sessions));
-    return CS_OK;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && rc == CS_OK; i++) {
+        uint64_t count = 0;
+
+        rc = cs_store_count_outbox(worker->store, kinds[i].kind, &count, error);
+        if (rc == CS_OK)
+            cs_metrics_set(server->metrics, "chartseal_outbox", &kinds[i].label, 1, (double)count);
+    }
+    return rc;
 }
 
 int cs_hpc_serve(cs_home *home, const cs_server_options *options, cs_error *error)
@@ -74,8 +98,7 @@ int cs_hpc_serve(cs_home *home, const cs_server_options *options, cs_error *erro
     if (rc == CS_OK)
         hospital->server->wire_log = options->wire_log;
     if (rc == CS_OK)
-        rc = cs_metrics_declare(hospital->server->metrics, CS_METRIC_GAUGE, "chartseal_sessions",
-            "Sessions open with doctors.", error);
+        rc = declare_gauges(hospital->server->metrics, error);
     if (rc == CS_OK)
         rc = cs_sessions_new(&hospital->sessions, 0, error);
     if (rc == CS_OK)
@@ -83,8 +106,8 @@ int cs_hpc_serve(cs_home *home, const cs_server_options *options, cs_error *erro
     if (rc == CS_OK)
         rc = cs_publisher_start(hospital->publisher, error);
     if (rc == CS_OK)
-        rc = cs_server_run(hospital->server, options, routes, sizeof routes / sizeof routes[0],
-            look_after_sessions, error);
+        rc = cs_server_run(
+            hospital->server, options, routes, sizeof routes / sizeof routes[0], look_after, error);
     cs_hpc_close(&hospital);
     return rc;
 }

@@ -116,6 +116,7 @@ int cs_server_open(cs_server **out, cs_home *home, cs_error *error)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for the service");
     server->home = home;
     atomic_init(&server->lists, 0);
+    cs_health_init(&server->health);
     (void)pthread_mutex_init(&server->tally.mutex, NULL); /* does not fail on Linux */
     cs_home_path(home, STORE_NAME, server->store_path);
     rc = cs_actor_open(&server->actor, home, true, error);
@@ -320,8 +321,13 @@ int cs_server_decide(cs_server *server, cs_worker *worker, const cs_http_request
         rc = step(server, worker, request->body, &decision, answer, error);
     if (rc == CS_OK && !decision.recorded)
         rc = cs_decision_record(&decision, worker, CS_OK, error);
-    if (rc != CS_OK && cs_refusal_record(server, worker, &decision, rc, &unrecorded) != CS_OK)
-        cs_server_log_error(server, "a refusal is missing in the audit log", &unrecorded);
+    if (rc != CS_OK) {
+        cs_health_note(&server->health, rc);
+        if (cs_refusal_record(server, worker, &decision, rc, &unrecorded) != CS_OK) {
+            cs_health_note(&server->health, (int)unrecorded.code);
+            cs_server_log_error(server, "a refusal is missing in the audit log", &unrecorded);
+        }
+    }
     cs_server_count_ops(server, request->procedure, before);
     labels[1] = (cs_label){"outcome", cs_code_name(rc)};
     cs_metrics_add(server->metrics, "chartseal_decisions", labels, 2, 1);
@@ -402,6 +408,54 @@ static void look_at_trust(const cs_server *server)
         cs_server_log(server, "authorities.pem and crl.pem taken in");
 }
 
+/* What has failed is tried again: one prf, one small write. */
+static void try_again(cs_server *server, const cs_worker *worker)
+{
+    const cs_env *env = &worker->world.env;
+    cs_health *health = &server->health;
+    uint8_t out[CS_HASH_SIZE];
+    bool fresh;
+
+    if (cs_health_has(health, CS_AIL_TOKEN) &&
+        cs_key_prf(server->actor->storage, cs_view_str("chartseal/1 health"), out, NULL) == CS_OK)
+        cs_health_works(health, CS_AIL_TOKEN);
+    if (!cs_health_has(health, CS_AIL_STORAGE) && !cs_health_has(health, CS_AIL_DISK_FULL))
+        return;
+    cs_random(out, sizeof out);
+    if (cs_store_seen(worker->store, out, env->now, env->now, &fresh, NULL) == CS_OK) {
+        cs_health_works(health, CS_AIL_STORAGE);
+        cs_health_works(health, CS_AIL_DISK_FULL);
+    }
+}
+
+static void judge(cs_health *health, cs_ailment ailment, bool works)
+{
+    if (works)
+        cs_health_works(health, ailment);
+    else
+        cs_health_failed(health, ailment);
+}
+
+/* All that is due, each whether or not another has failed; the error is the first. */
+static int tick_once(cs_server *server, cs_worker *worker, cs_server_tick *tick, cs_error *error)
+{
+    cs_error later = {0};
+    int rc = cs_worker_refresh(worker, error);
+    int audit;
+
+    judge(&server->health, CS_AIL_REVOCATIONS, cs_world_knows_revoked(&worker->world));
+    if (rc == CS_OK && tick != NULL)
+        rc = tick(server, worker, error);
+    audit = keep_audit(server, worker, false, rc == CS_OK ? error : &later);
+    judge(&server->health, CS_AIL_AUDIT, audit != CS_E_CORRUPT);
+    cs_health_note(&server->health, rc);
+    if (audit != CS_E_CORRUPT)
+        cs_health_note(&server->health, audit);
+    try_again(server, worker);
+    cs_health_tick(&server->health);
+    return rc == CS_OK ? audit : rc;
+}
+
 /* Until told to stop. What is due and fails is said, and tried again at the next tick. */
 static int keep_house(
     cs_server *server, cs_worker *worker, int stop_fd, cs_server_tick *tick, cs_error *error)
@@ -413,17 +467,20 @@ static int keep_house(
         cs_error failure = {0};
 
         look_at_trust(server);
-        rc = cs_worker_refresh(worker, &failure);
-        if (rc == CS_OK && tick != NULL)
-            rc = tick(server, worker, &failure);
-        if (rc == CS_OK)
-            rc = keep_audit(server, worker, false, &failure);
-        if (rc != CS_OK && worker->world.env.now - said_at >= LOG_REPEAT_MS) {
+        if (tick_once(server, worker, tick, &failure) != CS_OK &&
+            worker->world.env.now - said_at >= LOG_REPEAT_MS) {
             cs_server_log_error(server, "housekeeping", &failure);
             said_at = worker->world.env.now;
         }
     }
     return rc;
+}
+
+static bool is_well(void *app, char *reason, size_t size)
+{
+    cs_server *server = app;
+
+    return cs_health_is_well(&server->health, reason, size);
 }
 
 int cs_server_run(cs_server *server, const cs_server_options *options, const cs_http_route *routes,
@@ -439,6 +496,7 @@ int cs_server_run(cs_server *server, const cs_server_options *options, const cs_
         .app = server,
         .worker_new = http_worker_new,
         .worker_free = http_worker_free,
+        .healthy = is_well,
         .failed = log_failed,
         .metrics = server->metrics,
     };

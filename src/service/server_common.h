@@ -16,6 +16,7 @@
  */
 
 #include "service/audit_log.h"
+#include "service/health.h"
 #include "service/home.h"
 #include "service/http_server.h"
 #include "service/metrics.h"
@@ -36,6 +37,7 @@ typedef struct cs_server {
     cs_actor *actor;
     cs_metrics *metrics;
     cs_audit *audit;
+    cs_health health;
     cs_tally tally;   /* refusals of what nobody signed, until they are written down */
     int64_t tally_at; /* when they were last; the ticking thread's */
     char store_path[CS_PATH_MAX];

@@ -22,6 +22,12 @@ static int ask_seen(
     return cs_store_seen(world->store, hash, world->env.now, until, fresh, error);
 }
 
+bool cs_world_knows_revoked(const cs_world *world)
+{
+    return world->is_cloud ||
+           (world->revocations_bytes.n > 0 && (int64_t)world->revocations.next > world->env.now);
+}
+
 /* Without a list that is in its dates nobody is believed not to be revoked. */
 static int ask_revoked(void *context, uint64_t serial, bool *revoked, cs_error *error)
 {
@@ -30,7 +36,7 @@ static int ask_revoked(void *context, uint64_t serial, bool *revoked, cs_error *
     *revoked = true;
     if (world->is_cloud)
         return cs_store_is_revoked(world->store, serial, revoked, error);
-    if (world->revocations_bytes.n == 0 || (int64_t)world->revocations.next <= world->env.now)
+    if (!cs_world_knows_revoked(world))
         return CS_FAIL(error, CS_E_LISTS,
             "this side's list of revoked credentials is missing or too old; see that the cloud can "
             "be reached for a new one");

@@ -442,8 +442,8 @@ static void test_consent(void **state)
     expect(&p, CS_E_CONSENT);
     assert_true(p.query.known); /* the audit log can name her */
     assert_string_equal(p.query.doctor.id, shared.doctor.id);
-    assert_fails(CS_E_MALFORMED, cs_query_open(&p.query, &shared.pc.party, &shared.pc.env,
-                                     cs_view_str("rubbish"), error));
+    assert_fails(CS_E_MALFORMED,
+        cs_query_open(&p.query, &shared.pc.party, &shared.pc.env, cs_view_str("rubbish"), error));
     assert_false(p.query.known);
     p.no_consent = false;
     p.consent_department = "dermatology";
