@@ -130,32 +130,54 @@ static int keep_credential(cs_worker *worker, const registration_rows *rows,
     return rc;
 }
 
-/* Admission, issuance, the credential's row and the audit entry: all of it or nothing. */
-static int admit(cs_server *server, cs_worker *worker, const registration_rows *rows,
-    const cs_registration *who, cs_decision *decision, cs_buf *r2, cs_error *error)
+/* By a code, which becomes this owner's, who may come again with it; or by the certificate. In a
+ * transaction of the caller's. */
+static int admission(
+    cs_worker *worker, const registration_rows *rows, const cs_registration *who, cs_error *error)
 {
-    const cs_env *env = &worker->world.env;
-    cs_credential credential;
-    int64_t life;
-    int rc = lifetime(server->home, &life, error);
+    int rc;
 
-    if (rc == CS_OK)
-        rc = cs_store_begin(worker->store, error);
-    if (rc != CS_OK)
-        return rc;
     if (who->has_code)
-        rc =
-            cs_store_use_enrolment(worker->store, rows->enrolment.row, who->owner, env->now, error);
+        rc = cs_store_use_enrolment(
+            worker->store, rows->enrolment.row, who->owner, worker->world.env.now, error);
     else
         rc = admit_by_certificate(worker, rows, who, error);
     if (rc == CS_OK)
         rc = check_count(worker, rows, error);
+    return rc;
+}
+
+/* Before the token is asked: who has no right to a credential costs no operation of it. */
+static int admit(
+    cs_worker *worker, const registration_rows *rows, const cs_registration *who, cs_error *error)
+{
+    int rc = cs_store_begin(worker->store, error);
+
+    if (rc != CS_OK)
+        return rc;
+    rc = admission(worker, rows, who, error);
     if (rc == CS_OK)
-        /* from ΔT ago, so that a party whose clock is a little behind can use it at once */
-        rc = cs_register_issue(&server->actor->party, env, who, env->now - env->delta_t,
-            env->now + life, next_serial, worker->store, &credential, r2, error);
+        rc = cs_store_check_identity(
+            worker->store, rows->identity.row, who->owner, worker->world.env.now, error);
     if (rc == CS_OK)
-        rc = keep_credential(worker, rows, who, &credential, error);
+        return cs_store_commit(worker->store, error);
+    cs_store_rollback(worker->store);
+    return rc;
+}
+
+/* The code, the credential's row and the audit entry: all of it or nothing. Of two who were
+ * admitted for one identity at once, the second is refused here, and what was issued for him is not
+ * stored, which is as good as revoked. */
+static int keep(cs_worker *worker, const registration_rows *rows, const cs_registration *who,
+    const cs_credential *credential, cs_decision *decision, cs_error *error)
+{
+    int rc = cs_store_begin(worker->store, error);
+
+    if (rc != CS_OK)
+        return rc;
+    rc = admission(worker, rows, who, error);
+    if (rc == CS_OK)
+        rc = keep_credential(worker, rows, who, credential, error);
     if (rc == CS_OK)
         rc = cs_decision_record(decision, worker, CS_OK, error);
     if (rc == CS_OK)
@@ -164,6 +186,26 @@ static int admit(cs_server *server, cs_worker *worker, const registration_rows *
         cs_store_rollback(worker->store);
     else
         decision->recorded = true;
+    return rc;
+}
+
+/* The token takes its time, so it is asked while nobody is kept from writing. */
+static int register_party(cs_server *server, cs_worker *worker, const registration_rows *rows,
+    const cs_registration *who, cs_decision *decision, cs_buf *r2, cs_error *error)
+{
+    const cs_env *env = &worker->world.env;
+    cs_credential credential;
+    int64_t life;
+    int rc = lifetime(server->home, &life, error);
+
+    if (rc == CS_OK)
+        rc = admit(worker, rows, who, error);
+    if (rc == CS_OK)
+        /* from ΔT ago, so that a party whose clock is a little behind can use it at once */
+        rc = cs_register_issue(&server->actor->party, env, who, env->now - env->delta_t,
+            env->now + life, next_serial, worker->store, &credential, r2, error);
+    if (rc == CS_OK)
+        rc = keep(worker, rows, who, &credential, decision, error);
     return rc;
 }
 
@@ -184,7 +226,7 @@ int cs_cloud_register(cs_server *server, cs_worker *worker, cs_view body, cs_dec
         rc = find_rows(rows, pc->storage, &who, error);
     }
     if (rc == CS_OK)
-        rc = admit(server, worker, rows, &who, decision, &answer->body, error);
+        rc = register_party(server, worker, rows, &who, decision, &answer->body, error);
     cs_secret_free(&rows);
     cs_wipe(&who, sizeof who);
     return rc;

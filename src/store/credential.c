@@ -6,9 +6,12 @@
 int cs_store_next_serial(cs_store *store, uint64_t *serial, cs_error *error)
 {
     int64_t value = 0;
-    int rc = cs_store_enter(store, error);
+    int rc;
 
     *serial = 0;
+    if (cs_store_in_group(store))
+        return CS_FAIL(error, CS_E_USAGE, "a serial is not taken within a group of writes");
+    rc = cs_store_enter(store, error);
     if (rc != CS_OK)
         return rc;
     rc =
@@ -21,16 +24,24 @@ int cs_store_next_serial(cs_store *store, uint64_t *serial, cs_error *error)
     return rc;
 }
 
-static int replace(cs_store *store, const cs_credential_row *row, int64_t now, cs_error *error)
+int cs_store_check_identity(cs_store *store, const uint8_t id_key[32], const uint8_t owner[32],
+    int64_t now, cs_error *error)
 {
     int64_t taken = 0;
     int rc = cs_sql_number(store, &taken, error,
         "SELECT count(*) FROM credential WHERE id_key = ? AND owner <> ?"
         " AND revoked_at = 0 AND not_after >= ?",
-        "kki", row->id_key, row->owner, now);
+        "kki", id_key, owner, now);
 
     if (rc == CS_OK && taken != 0)
         rc = CS_FAIL(error, CS_E_TAKEN, "that identity belongs to another key; revoke it first");
+    return rc;
+}
+
+static int replace(cs_store *store, const cs_credential_row *row, int64_t now, cs_error *error)
+{
+    int rc = cs_store_check_identity(store, row->id_key, row->owner, now, error);
+
     if (rc == CS_OK)
         rc = cs_sql_run(store, error,
             "UPDATE credential SET current = 0 WHERE id_key = ? AND current = 1", "k", row->id_key);

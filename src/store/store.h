@@ -67,13 +67,14 @@ typedef struct cs_credential_row {
     int64_t revoked_at; /* 0: not */
     cs_view sealed;
 } cs_credential_row;
-/* The next serial, never given twice, even if nothing is stored under it; starts at 1. Only a
- * serial from a group that is rolled back is given again: nothing may be issued before the commit.
- */
+/* The next serial, never given twice, even if nothing is stored under it; starts at 1. Not within a
+ * group, whose rollback would take it back. */
 CS_MUST_CHECK int cs_store_next_serial(cs_store *store, uint64_t *serial, cs_error *error);
+/* CS_E_TAKEN if the identity has a current row of another owner, neither revoked nor expired. */
+CS_MUST_CHECK int cs_store_check_identity(cs_store *store, const uint8_t id_key[32],
+    const uint8_t owner[32], int64_t now, cs_error *error);
 /* Stores as the current row of id_key. An earlier row of the same owner stays in force until it
- * ends: it is for the same keys. One of another owner that is neither revoked nor expired:
- * CS_E_TAKEN. */
+ * ends: it is for the same keys. CS_E_TAKEN as above. */
 CS_MUST_CHECK int cs_store_put_credential(
     cs_store *store, const cs_credential_row *row, int64_t now, cs_error *error);
 /* The current row of id_key; row->sealed points into *sealed. CS_E_NOT_FOUND. */

@@ -29,6 +29,8 @@ typedef struct soft_token {
     soft_entry entries[KEYS_MAX];
     bool sealed;
     unsigned fail_in[CS_SOFT_ANY + 1];
+    void (*meanwhile[CS_SOFT_ANY + 1])(void *context);
+    void *meanwhile_context;
 } soft_token;
 
 typedef struct soft_key {
@@ -50,12 +52,17 @@ static bool due(soft_token *token, cs_soft_verb verb)
 
 static int step(soft_token *token, cs_soft_verb verb, cs_error *error)
 {
+    void (*meanwhile)(void *context);
     bool fail, fail_any;
 
     pthread_mutex_lock(&token->lock);
+    meanwhile = token->meanwhile[verb];
+    token->meanwhile[verb] = NULL;
     fail = due(token, verb);
     fail_any = due(token, CS_SOFT_ANY);
     pthread_mutex_unlock(&token->lock);
+    if (meanwhile != NULL)
+        meanwhile(token->meanwhile_context);
     if (fail || fail_any)
         return CS_FAIL(error, CS_E_TOKEN, "the software token fails as it was told");
     return CS_OK;
@@ -481,5 +488,16 @@ void cs_soft_token_fail(cs_token *base, cs_soft_verb verb, unsigned nth)
 
     pthread_mutex_lock(&token->lock);
     token->fail_in[verb] = nth;
+    pthread_mutex_unlock(&token->lock);
+}
+
+void cs_soft_token_meanwhile(
+    cs_token *base, cs_soft_verb verb, void (*fn)(void *context), void *context)
+{
+    soft_token *token = (soft_token *)base;
+
+    pthread_mutex_lock(&token->lock);
+    token->meanwhile[verb] = fn;
+    token->meanwhile_context = context;
     pthread_mutex_unlock(&token->lock);
 }

@@ -30,4 +30,8 @@ typedef enum cs_soft_verb {
 /* The nth call from now (1: the next) of that verb fails with CS_E_TOKEN, once. nth 0: none. */
 void cs_soft_token_fail(cs_token *token, cs_soft_verb verb, unsigned nth);
 
+/* The next call of that verb first calls fn, once: what others do while a token takes its time. */
+void cs_soft_token_meanwhile(
+    cs_token *token, cs_soft_verb verb, void (*fn)(void *context), void *context);
+
 #endif
