@@ -129,6 +129,8 @@ static int examine_key(void *context, const cs_key_info *info)
         sealed.use = CS_USE_SCALAR;
         sealed.custody = CS_CUSTODY_SEALED;
         sealed.local = false;
+        sealed.always_sensitive = false;
+        sealed.never_extractable = false;
         rc = add_key(found, &sealed, found->sealed_label, "sealed");
     }
     return rc;

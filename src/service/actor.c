@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/actor.h"
 
+#include "service/own_keys.h"
 #include "token/pin.h"
 
 #include <stdio.h>
@@ -65,6 +66,10 @@ static int adopt_key(cs_key **out, const cs_home *home, cs_token *token, const c
             "the token has something labelled '%s' that is no private key; remove it", label);
     if (rc == CS_OK)
         rc = cs_key_open(out, token, wanted.uri, use, home->suite, error);
+    if (rc == CS_OK)
+        rc = cs_own_key_origin(*out, error);
+    if (rc != CS_OK)
+        cs_key_close(out);
     return rc;
 }
 
@@ -122,6 +127,8 @@ static int make_key(
         return cs_error_context(error, "the key '%s'", label);
     (void)snprintf(path, sizeof path, "keys.%s", plan->name);
     rc = cs_home_set_text(home, path, cs_key_describe(key)->uri, error);
+    if (rc == CS_OK && plan->use == CS_USE_PRF)
+        rc = cs_own_storage_note(home, key, error);
     cs_key_close(&key);
     return rc;
 }
@@ -199,6 +206,14 @@ int cs_home_init(cs_home **out, cs_token **token, const char *dir, cs_home_kind 
     return rc;
 }
 
+static int open_key(
+    cs_key **out, const cs_actor *actor, const char *uri, cs_use use, cs_error *error)
+{
+    int rc = cs_pin_refuse_in_uri(uri, "config.json", error);
+
+    return rc == CS_OK ? cs_key_open(out, actor->token, uri, use, actor->home->suite, error) : rc;
+}
+
 static int open_keys(cs_actor *actor, cs_error *error)
 {
     cs_key **const keys[] = {&actor->sign, &actor->decrypt, &actor->issue, &actor->storage};
@@ -211,8 +226,12 @@ static int open_keys(cs_actor *actor, cs_error *error)
         (void)snprintf(path, sizeof path, "keys.%s", plans[i].name);
         uri = cs_home_text(actor->home, path);
         if (uri != NULL)
-            rc = cs_key_open(keys[i], actor->token, uri, plans[i].use, actor->home->suite, error);
+            rc = open_key(keys[i], actor, uri, plans[i].use, error);
     }
+    if (rc == CS_OK && actor->storage != NULL)
+        rc = cs_own_storage_check(actor->home, actor->storage, error);
+    if (rc == CS_OK && actor->home->kind == CS_HOME_CLOUD && actor->party.cloud != NULL)
+        rc = cs_own_cloud_check(actor, error);
     return rc;
 }
 
@@ -295,16 +314,6 @@ static int never_revoked(void *context, uint64_t serial, bool *revoked, cs_error
     return CS_OK;
 }
 
-static bool has_public_key(const cs_key *key, const uint8_t puk[CS_PUK_SIZE])
-{
-    const cs_key_info *info = cs_key_describe(key);
-    uint8_t compressed[CS_PUK_SIZE];
-
-    return cs_p256_compress(compressed, (cs_view){info->public_key, info->public_key_size}, NULL) ==
-               CS_OK &&
-           memcmp(compressed, puk, CS_PUK_SIZE) == 0;
-}
-
 /* Our own credential: is it PC's, for these keys? Dates and revocation are for others to judge, and
  * for a renewal they must not be in the way: it is looked at as of its first day. */
 static int check_own_credential(cs_actor *actor, cs_error *error)
@@ -319,8 +328,8 @@ static int check_own_credential(cs_actor *actor, cs_error *error)
     if (rc != CS_OK)
         return rc;
     if (strcmp(credential->id, actor->home->id) != 0 ||
-        !has_public_key(actor->sign, credential->puk_sign) ||
-        !has_public_key(actor->decrypt, credential->puk_decrypt))
+        !cs_own_is_public(actor->sign, credential->puk_sign) ||
+        !cs_own_is_public(actor->decrypt, credential->puk_decrypt))
         return CS_FAIL(error, CS_E_CREDENTIAL,
             "%s/credential.cbor is not for the keys of this token; register again",
             actor->home->dir);
@@ -336,8 +345,7 @@ static int open_scalar(cs_actor *actor, cs_error *error)
     if (uri == NULL)
         return CS_OK;
     if (strcmp(uri, CS_SCALAR_SEALED) != 0)
-        return cs_key_open(
-            &actor->scalar, actor->token, uri, CS_USE_SCALAR, actor->home->suite, error);
+        return open_key(&actor->scalar, actor, uri, CS_USE_SCALAR, error);
     rc = cs_home_read(actor->home, CS_SCALAR_SEALED, CS_MESSAGE_MAX, &sealed, error);
     if (rc == CS_OK)
         rc = cs_scalar_open_sealed(

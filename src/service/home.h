@@ -92,9 +92,10 @@ void cs_actor_free(cs_actor **actor);
 /* Generate the keys of a role in the token that config.json names and write their URIs under
  * "keys": authority sign; cloud sign, decrypt, issue ("master"), storage; hospital sign, decrypt,
  * storage; doctor and patient sign, decrypt. Labels: PREFIX-sign, … with PREFIX the home's
- * "key_prefix" or the role. Keys that are there already under these labels are taken as they are (a
- * repeated init), unless the token has others too: it may then be somebody's who is registered, and
- * whose S_X a registration would replace. That is CS_E_EXISTS, or done if `adopt` says so. */
+ * "key_prefix" or the role. Keys that are there already under these labels are taken (a repeated
+ * init) if they were made in that token and never readable, unless the token has others too: it may
+ * then be somebody's who is registered, and whose S_X a registration would replace. That is
+ * CS_E_EXISTS, or done if `adopt` says so. */
 CS_MUST_CHECK int cs_home_make_keys(cs_home *home, cs_token *token, bool adopt, cs_error *error);
 
 /* An env over the actor's trust, the store's seen table and a way to know revoked serials: PC asks

@@ -99,7 +99,9 @@ int cs_key_open_sealed(cs_key **out, cs_key *agree, cs_view enc, cs_view sealed,
     key->base.info = agree->info;
     key->base.info.use = CS_USE_SCALAR;
     key->base.info.custody = CS_CUSTODY_SEALED;
-    key->base.info.local = false; /* the public cloud issued it */
+    key->base.info.local = false; /* the public cloud issued it, and the host has seen it */
+    key->base.info.always_sensitive = false;
+    key->base.info.never_extractable = false;
     public_point = cs_point_view(y);
     memcpy(key->base.info.public_key, public_point.p, public_point.n);
     key->base.info.public_key_size = public_point.n;

@@ -55,15 +55,40 @@ equal "the right PIN afterwards" 0 "$("$chartseal" token audit --dir "$state/pat
     echo 0)"
 
 # -- a key of somebody else's, whose label is no UTF-8, does not hide the others from an audit
+# foreign NAME OPTION...: pkcs11-tool on the token of that party
 foreign() {
+    local name=$1
+    shift
     pkcs11-tool --module "$(jq -r '.token | sub(".*module-path="; "")' "$state/patient/config.json")" \
-        --token-label demo-patient --login --pin "$(cat "$state/patient/pin")" --id 77 "$@" >/dev/null
+        --token-label "demo-$name" --login --pin "$(cat "$state/$name/pin")" --id 77 "$@" >/dev/null
 }
-foreign --keypairgen --key-type EC:prime256v1 --label $'caf\xe9'
+foreign patient --keypairgen --key-type EC:prime256v1 --label $'caf\xe9'
 equal "an audit with an odd label" "true caf?" "$("$chartseal" token audit --dir "$state/patient" \
     --json | jq -r '[.ok, (.keys[].name | select(startswith("caf")))] | join(" ")')"
-foreign --delete-object --type privkey
-foreign --delete-object --type pubkey
+foreign patient --delete-object --type privkey
+foreign patient --delete-object --type pubkey
+
+# -- other keys than those the home was made with
+# with_config NAME FILTER STATUS WORD COMMAND...: refused while config.json is so changed
+with_config() {
+    local file=$state/$1/config.json filter=$2
+    shift 2
+    cp -a "$file" "$work/config.kept"
+    jq "$filter" "$work/config.kept" >"$file"
+    refused "$@"
+    cp -a "$work/config.kept" "$file"
+}
+with_config hospital '.storage_check |= ltrimstr(.[0:1])' 7 "storage key" \
+    hospital serve --dir "$state/hospital" --listen 127.0.0.1:0
+with_config cloud 'del(.storage_check)' 3 "storage_check" \
+    cloud serve --dir "$state/cloud" --listen 127.0.0.1:0
+with_config cloud '.keys.sign |= sub("[?]"; "&pin-value=1234?")' 2 "pin-value" \
+    cloud serve --dir "$state/cloud" --listen 127.0.0.1:0
+foreign cloud --keypairgen --key-type EC:prime256v1 --label intruder --sensitive
+with_config cloud '.keys.sign = "pkcs11:object=intruder"' 7 "cloud.cbor" \
+    cloud serve --dir "$state/cloud" --listen 127.0.0.1:0
+foreign cloud --delete-object --type privkey
+foreign cloud --delete-object --type pubkey
 
 # -- a whole visit on the running services, and what it may not have
 visit 0 0 "a visit" --doctor "$doctor_id" -- --department general-medicine
@@ -172,6 +197,17 @@ chmod 600 "$work/bad-pin"
 refused 6 "PIN" "${init[@]}" --pin-file "$work/bad-pin" --cloud-file "$state/cloud/cloud.cbor"
 refused 3 "" "${init[@]}" --pin-file "$state/patient/pin" --cloud-file "$state/patient/crl.pem"
 init+=(--pin-file "$state/patient/pin" --cloud-file "$state/cloud/cloud.cbor")
+openssl ecparam -name prime256v1 -genkey -noout -outform DER -out "$work/brought.der"
+cp "$work/brought.der" "$work/privkey.der"
+openssl ec -inform DER -in "$work/brought.der" -outform DER -pubout -out "$work/pubkey.der" 2>/dev/null
+for type in privkey pubkey; do # with the label that init is going to give its own
+    foreign patient --token-label other --write-object "$work/$type.der" --type "$type" \
+        --label patient-sign --sensitive --usage-sign
+done
+refused 7 "not made there" "${init[@]}"
+for type in privkey pubkey; do
+    foreign patient --token-label other --delete-object --type "$type"
+done
 "$chartseal" "${init[@]}" >"$work/init.out"
 equal "the fingerprint is shown" 1 "$(grep -c "$(sha256sum "$state/cloud/cloud.cbor" |
     cut -d' ' -f1)" "$work/init.out")"

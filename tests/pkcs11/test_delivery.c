@@ -180,6 +180,9 @@ static void sealed_in(cs_suite suite, cs_key *agree)
     assert_ok(cs_key_open_sealed(
         &key, agree, CS_VIEW_ARRAY(enc), cs_view_buf(&sealed), suite, &y, error));
     assert_int_equal(cs_key_describe(key)->custody, CS_CUSTODY_SEALED);
+    assert_true(info->always_sensitive && info->never_extractable);
+    info = cs_key_describe(key); /* came from outside, whatever holds for the key around it */
+    assert_true(!info->local && !info->always_sensitive && !info->never_extractable);
     before = cs_ops_of_thread();
     multiplies_as(key, &s, suite);
     spent = cs_ops_between(before, cs_ops_of_thread());
