@@ -34,6 +34,9 @@
 #define P11_TIMEOUT_MS 10000     /* wait for a free session */
 #define P11_BACKOFF_FIRST_MS 100 /* between two tries to find a lost token again */
 #define P11_BACKOFF_MAX_MS 5000
+#define P11_LOWERED_MS                                                                             \
+    1000                     /* for so long a token that had no more sessions is not asked for any \
+                              */
 #define P11_LOOKS_AGAIN 3    /* for a token absent at the opening: after 100, 200 and 400 ms */
 #define P11_SLOTS_MAX 1024   /* a partitioned HSM has tens */
 #define P11_OBJECTS_MAX 4096 /* private and secret keys that an audit lists */
@@ -81,6 +84,9 @@ typedef struct p11_token {
     pthread_cond_t changed;
     p11_session idle[P11_SESSIONS_MAX];
     unsigned idle_count, open_count, limit;
+    unsigned
+        lowered; /* the limit until then: CKR_SESSION_COUNT passes, as others give theirs back */
+    int64_t lowered_until_ms;
     unsigned generation; /* of sessions and handles; a new one whenever they were lost */
     bool lost, recovering;
     int64_t retry_at_ms; /* not before: the back-off after a failed recovery */

@@ -185,8 +185,14 @@ static int recover(p11_token *token, cs_error *error)
     return rc;
 }
 
-/* Called with the lock, which is given up for the call. *full: the token has no more of them. */
-static int open_one_more(p11_token *token, p11_session *out, bool *full, cs_error *error)
+static unsigned limit_now(const p11_token *token)
+{
+    return now_ms() < token->lowered_until_ms ? token->lowered : token->limit;
+}
+
+/* Called with the lock, which is given up for the call. *again: there is none to be had this way,
+ * look anew at what there is. */
+static int open_one_more(p11_token *token, p11_session *out, bool *again, cs_error *error)
 {
     CK_RV rv;
 
@@ -195,13 +201,14 @@ static int open_one_more(p11_token *token, p11_session *out, bool *full, cs_erro
     (void)pthread_mutex_unlock(&token->lock);
     rv = open_session(token, &out->handle);
     (void)pthread_mutex_lock(&token->lock);
-    *full = false;
+    *again = false;
     if (rv == CKR_OK)
         return CS_OK;
     token->open_count--;
     if (rv == CKR_SESSION_COUNT && token->open_count > 0) {
-        token->limit = token->open_count; /* it has fewer than it told */
-        *full = true;
+        token->lowered = token->open_count; /* it has fewer than it told, or others have them */
+        token->lowered_until_ms = now_ms() + P11_LOWERED_MS;
+        *again = true;
         return CS_OK;
     }
     if (p11_rv_is_lost(rv) && out->generation == token->generation)
@@ -210,49 +217,49 @@ static int open_one_more(p11_token *token, p11_session *out, bool *full, cs_erro
     return p11_fail(token, "C_OpenSession", rv, error);
 }
 
-static struct timespec deadline_of(const p11_token *token)
+static int wait_for_change(p11_token *token, int64_t deadline_ms, cs_error *error)
 {
-    int64_t at = now_ms() + token->timeout_ms;
+    int64_t now = now_ms(), until = deadline_ms;
+    struct timespec at;
 
-    return (struct timespec){.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000};
-}
-
-static int wait_for_change(p11_token *token, const struct timespec *deadline, cs_error *error)
-{
-    if (pthread_cond_timedwait(&token->changed, &token->lock, deadline) == ETIMEDOUT)
+    if (now >= deadline_ms)
         return CS_FAIL(error, CS_E_BUSY,
             "all %u sessions of token %s (serial %s) were busy for %u ms; try again later, or "
             "allow "
             "more sessions",
-            token->limit, token->label, token->serial, token->timeout_ms);
+            limit_now(token), token->label, token->serial, token->timeout_ms);
+    if (now < token->lowered_until_ms && token->lowered_until_ms < until)
+        until = token->lowered_until_ms;
+    at = (struct timespec){.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+    (void)pthread_cond_timedwait(&token->changed, &token->lock, &at);
     return CS_OK;
 }
 
 int p11_session_take(p11_token *token, p11_session *out, cs_error *error)
 {
-    struct timespec deadline = deadline_of(token);
+    int64_t deadline_ms = now_ms() + token->timeout_ms;
     bool opened_lost = false;
     int rc = CS_OK;
 
     (void)pthread_mutex_lock(&token->lock);
     for (;;) {
-        bool full = false;
+        bool again = false;
 
         if (token->lost && !token->recovering) {
             rc = recover(token, error);
         } else if (!token->recovering && token->idle_count > 0) {
             *out = token->idle[--token->idle_count];
             break;
-        } else if (!token->recovering && token->open_count < token->limit) {
-            rc = open_one_more(token, out, &full, error);
-            if (rc == CS_OK && !full)
+        } else if (!token->recovering && token->open_count < limit_now(token)) {
+            rc = open_one_more(token, out, &again, error);
+            if (rc == CS_OK && !again)
                 break;
             if (rc != CS_OK && token->lost && !opened_lost) {
                 opened_lost = true; /* once: recover and try again */
                 rc = CS_OK;
             }
         } else {
-            rc = wait_for_change(token, &deadline, error);
+            rc = wait_for_change(token, deadline_ms, error);
         }
         if (rc != CS_OK)
             break;
@@ -270,16 +277,18 @@ void p11_session_give(p11_token *token, const p11_session *session, bool healthy
     if (lost && current)
         token->lost = true;
     keep = healthy && current && !token->lost;
-    if (keep) {
-        token->idle[token->idle_count++] = *session;
-    } else {
+    if (!keep) {
+        /* closed before it is counted down: who opens the next must find room for it */
+        (void)pthread_mutex_unlock(&token->lock);
+        close_session(token, session->handle);
+        (void)pthread_mutex_lock(&token->lock);
         token->open_count--;
         /* with the last session the login is gone too */
         if (token->open_count == 0)
             token->lost = true;
+    } else {
+        token->idle[token->idle_count++] = *session;
     }
     (void)pthread_cond_signal(&token->changed);
     (void)pthread_mutex_unlock(&token->lock);
-    if (!keep)
-        close_session(token, session->handle);
 }

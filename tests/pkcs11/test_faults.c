@@ -302,6 +302,27 @@ static void test_session_count(void **state)
     cs_token_close(&token);
 }
 
+/* ... and when it has them again, they are used again. */
+static void test_session_count_passes(void **state)
+{
+    cs_token *token = fixture_open_with(8, 3000);
+    cs_key *key = new_key(token, "passing", CS_USE_SIGN);
+    slow other = {.key = key, .rc = -1};
+    pthread_t thread;
+
+    (void)state;
+    fixture_script("C_OpenSession 1 fail 0xb1\nC_Sign 1 delay 2500\n");
+    assert_int_equal(pthread_create(&thread, NULL, sign_slowly, &other), 0);
+    pause_ms(100);
+    assert_ok(sign_once(key, error)); /* by another session, while the first is busy */
+    assert_int_equal(fixture_calls("C_OpenSession"), 2);
+    assert_int_equal(other.rc, -1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    fixture_script("");
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
 static void test_lost_while_making(void **state)
 {
     cs_token *token = fixture_open();
@@ -358,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_peer_point_as_der),
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_session_count),
+        cmocka_unit_test(test_session_count_passes),
         cmocka_unit_test(test_lost_while_making),
         cmocka_unit_test(test_lost_delivery),
     };
