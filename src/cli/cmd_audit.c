@@ -221,7 +221,7 @@ static int run_export(const cs_arguments *arguments, cs_error *error)
     cs_store *store = NULL;
     cs_actor *actor = NULL;
     cs_audit_exported exported;
-    int rc = cs_check_output(arguments, "out", true, error);
+    int rc = CS_OK;
 
     if (path != NULL && cs_is_stdout(path))
         path = NULL;

@@ -17,6 +17,21 @@
 /* -- init ----------------------------------------------------------------------------------------
  */
 
+/* What doctors will be sent to: of http or https, a host, and nothing that hides which. */
+static int check_url(const char *url, cs_error *error)
+{
+    const char *host = strncmp(url, "http://", 7) == 0    ? url + 7
+                       : strncmp(url, "https://", 8) == 0 ? url + 8
+                                                          : "";
+    size_t n = strcspn(host, "/");
+
+    if (n == 0 || strcspn(host, " ?#@\\") < n)
+        return CS_FAIL(error, CS_E_USAGE,
+            "--url '%s' is no address of a service; it is http:// or https:// and HOST[:PORT]",
+            url);
+    return CS_OK;
+}
+
 /* "listen", "url" (where doctors reach the service) and "emergency". */
 static int add_config(json_t *config, const cs_arguments *arguments, cs_error *error)
 {
@@ -29,12 +44,18 @@ static int add_config(json_t *config, const cs_arguments *arguments, cs_error *e
         return rc;
     if (strcmp(emergency, "allow") != 0 && strcmp(emergency, "deny") != 0)
         return CS_FAIL(error, CS_E_USAGE, "--emergency is allow or deny, not '%s'", emergency);
+    rc = cs_arg_text(arguments, "url", CS_URL_MAX, error);
+    if (rc == CS_OK && url != NULL)
+        rc = check_url(url, error);
+    if (rc != CS_OK)
+        return rc;
     value = url != NULL
                 ? json_string(url)
                 : json_sprintf("http://%s", json_string_value(json_object_get(config, "listen")));
     if (json_string_length(value) > CS_URL_MAX) {
         json_decref(value);
-        return CS_FAIL(error, CS_E_USAGE, "--url is longer than %d bytes", CS_URL_MAX);
+        return CS_FAIL(
+            error, CS_E_USAGE, "http:// and --listen are longer than %d bytes", CS_URL_MAX);
     }
     if (json_object_set_new(config, "url", value) != 0 ||
         json_object_set_new(config, "emergency", json_string(emergency)) != 0)

@@ -55,8 +55,13 @@ int cs_check_output(
 {
     const char *path = cs_arg(arguments, name);
 
-    if (path == NULL || !cs_is_stdout(path))
+    if (path == NULL)
         return CS_OK;
+    if (!cs_is_stdout(path)) {
+        int rc = cs_file_may_write(path, error);
+
+        return rc == CS_OK ? CS_OK : cs_error_context(error, "--%s", name);
+    }
     if (!takes_stdout)
         return CS_FAIL(error, CS_E_USAGE,
             "--%s - is not possible here; name a file (./- if it is called that)", name);

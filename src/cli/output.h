@@ -24,8 +24,8 @@ const char *cs_printable(char *out, size_t size, const char *text);
 
 /* `-` as the name of an output is standard output, where a verb has nothing else to say there. */
 bool cs_is_stdout(const char *path);
-/* --NAME, which names a file to write, before anything is done. `-` only where the verb takes it,
- * and not beside --json. CS_E_USAGE. */
+/* --NAME, which names a file to write, before anything is done: could it be written? `-` only where
+ * the verb takes it, and not beside --json. CS_E_USAGE, or as cs_file_may_write. */
 CS_MUST_CHECK int cs_check_output(
     const cs_arguments *arguments, const char *name, bool takes_stdout, cs_error *error);
 /* The bytes to standard output for `-`, else to that file. */

@@ -3,6 +3,7 @@
 
 #include "cli/output.h"
 #include "service/signals.h"
+#include "service/sockets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,18 @@
 #define WORKERS_MAX 256
 #define QUEUE_MAX 65536
 
+/* Whether a service could listen at that address; on which port shows when it does. */
+static int check_host(const char *host, uint16_t port, cs_error *error)
+{
+    struct addrinfo *found = NULL;
+    cs_error why = {0};
+
+    if (cs_look_up(&found, host, port, AI_PASSIVE, &why) != CS_OK)
+        return CS_FAIL(error, CS_E_USAGE, "--listen: %s", why.message);
+    freeaddrinfo(found);
+    return CS_OK;
+}
+
 int cs_listen_config(
     json_t *config, const cs_arguments *arguments, const char *otherwise, cs_error *error)
 {
@@ -24,6 +37,8 @@ int cs_listen_config(
 
     if (cs_arg(arguments, "listen") != NULL)
         rc = cs_arg_address(arguments, "listen", host, sizeof host, &port, error);
+    if (rc == CS_OK && cs_arg(arguments, "listen") != NULL)
+        rc = check_host(host, port, error);
     if (rc == CS_OK && json_object_set_new(config, "listen", json_string(text)) != 0)
         rc = CS_FAIL(error, CS_E_USAGE, "--listen is not UTF-8 text");
     return rc;

@@ -82,6 +82,16 @@ int cs_file_read(cs_buf *out, const char *path, size_t limit, cs_error *error)
 
 /* ---- writing */
 
+static void give_up(cs_file_sink *sink)
+{
+    if (sink->fd >= 0)
+        (void)close(sink->fd);
+    if (sink->temporary != NULL)
+        (void)unlink(sink->temporary);
+    free(sink->temporary);
+    free(sink->path);
+}
+
 /* Where the bytes go: `path`, or what it leads to if it is a link, so that the link stays one.
  * *direct: no file but a device or a pipe, which must not be replaced by a file. The caller frees
  * *target. */
@@ -159,6 +169,22 @@ int cs_file_sink_open(cs_file_sink **out, const char *path, mode_t mode, cs_erro
     return rc;
 }
 
+int cs_file_may_write(const char *path, cs_error *error)
+{
+    cs_file_sink sink = {.fd = -1};
+    bool direct = false;
+    int rc = find_target(&sink.path, &direct, path, error);
+
+    if (rc == CS_OK && !direct) {
+        rc = open_temporary(&sink, 0600, error);
+    } else if (rc == CS_OK && access(path, W_OK) != 0) {
+        /* not opened: the reader of a pipe would see it end */
+        rc = storage_failed(error, "opening", path, errno);
+    }
+    give_up(&sink);
+    return rc;
+}
+
 int cs_file_sink_write(void *context, cs_view bytes, cs_error *error)
 {
     const cs_file_sink *sink = context;
@@ -221,12 +247,7 @@ void cs_file_sink_abandon(cs_file_sink **sink)
 {
     if (*sink == NULL)
         return;
-    if ((*sink)->fd >= 0)
-        (void)close((*sink)->fd);
-    if ((*sink)->temporary != NULL)
-        (void)unlink((*sink)->temporary);
-    free((*sink)->temporary);
-    free((*sink)->path);
+    give_up(*sink);
     free(*sink);
     *sink = NULL;
 }

@@ -23,6 +23,10 @@ CS_MUST_CHECK int cs_file_read(cs_buf *out, const char *path, size_t limit, cs_e
  * directory, a block device, a socket, a link to nothing. */
 CS_MUST_CHECK int cs_file_write(const char *path, cs_view bytes, mode_t mode, cs_error *error);
 
+/* Whether cs_file_write could begin: for what is written at the end of something long. Errors as
+ * there. */
+CS_MUST_CHECK int cs_file_may_write(const char *path, cs_error *error);
+
 /* The directory and those above it, each made with mode 0700 if it is missing. */
 CS_MUST_CHECK int cs_make_directories(const char *path, cs_error *error);
 

@@ -70,6 +70,18 @@ static int new_home(cs_home **out, const char *dir, cs_home_kind kind, cs_error 
     return CS_OK;
 }
 
+/* A directory that is there and that others may look into, or worse, was not made by us. */
+static int check_private(const char *dir, cs_error *error)
+{
+    struct stat info;
+
+    if (stat(dir, &info) == 0 && (info.st_mode & 077) != 0)
+        return CS_FAIL(error, CS_E_USAGE,
+            "%s has mode %03o: others may use what is in it; run `chmod 700 %s`", dir,
+            (unsigned)info.st_mode & 0777, dir);
+    return CS_OK;
+}
+
 static int describe(cs_home *home, const char *id, cs_suite suite, cs_error *error)
 {
     (void)snprintf(home->id, sizeof home->id, "%s", id);
@@ -93,6 +105,8 @@ int cs_home_create(cs_home **out, const char *dir, cs_home_kind kind, const char
         rc = new_home(&home, dir, kind, error);
     if (rc == CS_OK)
         rc = cs_make_directories(dir, error);
+    if (rc == CS_OK)
+        rc = check_private(dir, error);
     if (rc != CS_OK)
         goto out;
     cs_home_path(home, CONFIG_NAME, path);
@@ -152,6 +166,8 @@ int cs_home_open_any(cs_home **out, const char *dir, cs_error *error)
         rc = CS_FAIL(error, CS_E_NO_FILE,
             "%s has no " CONFIG_NAME "; make a home with `chartseal PARTY init --dir %s`", dir,
             dir);
+    if (rc == CS_OK)
+        rc = check_private(dir, error);
     if (rc == CS_OK)
         rc = take_config(home, cs_view_buf(&text), error);
     cs_buf_free(&text);

@@ -49,8 +49,9 @@ typedef struct cs_home {
     unsigned adopted; /* by cs_home_make_keys: keys that were in the token already */
 } cs_home;
 
-/* Make the directory and config.json. CS_E_EXISTS when there is a config.json already. `config` is
- * not taken over; role, id and suite are added to it. */
+/* Make the directory and config.json. CS_E_USAGE, here and below, when others than the owner may
+ * use the directory; CS_E_EXISTS when there is a config.json already. `config` is not taken over;
+ * role, id and suite are added to it. */
 CS_MUST_CHECK int cs_home_create(cs_home **out, const char *dir, cs_home_kind kind, const char *id,
     cs_suite suite, const json_t *config, cs_error *error);
 /* CS_E_NO_FILE (says which init command makes it), CS_E_MALFORMED, CS_E_USAGE for another kind. */

@@ -51,6 +51,41 @@ for text in $'P\e[31m' $'x\xff' $'P\u202e1' $'P\u009b1'; do
     [ ! -e "$work/none" ] || fail "a home was made all the same"
 done
 
+say "what is written at the end can be written"
+doctor+=(--department surgery)
+for option in --record-out --signal-out --port-file; do
+    refused 9 "^chartseal: $option: .*nonexistent" "${doctor[@]}" "$option" "$work/nonexistent/x"
+done
+refused 9 "^chartseal: --diagnosis-out: " patient visit --dir "$work/patient" \
+    --station 127.0.0.1:1 --doctor D-1 --diagnosis-out "$work/nonexistent/x"
+refused 9 "^chartseal: --out: " authority issue --dir "$work/board" --request \
+    "$work/doctor.csr" --out "$work/nonexistent/x"
+refused 2 "is a directory" authority issue --dir "$work/board" --request "$work/doctor.csr" \
+    --out "$work"
+refused 9 "^chartseal: --code-file: " cloud enrol --dir "$work/cloud" --role patient --id P-4 \
+    --code-file "$work/nonexistent/x"
+refused 9 "^chartseal: --port-file: " cloud serve --dir "$work/cloud" \
+    --port-file "$work/nonexistent/x"
+
+say "a place where a hospital cannot be"
+hospital=(hospital init "${init[@]}" --id H-2)
+for url in ftp://hospital.example hospital.example http:// https:///v1 'http://a b' http://u@h \
+    $'http://h\e[31m'; do
+    refused 2 "--url" "${hospital[@]}" --url "$url"
+done
+refused 2 "--listen.*nowhere.invalid" "${hospital[@]}" --listen nowhere.invalid:99
+[ ! -e "$work/none" ] || fail "a home was made all the same"
+
+say "a home that others can look into"
+chmod 755 "$work/doctor"
+refused 2 "chmod 700" doctor csr --dir "$work/doctor" --out "$work/x"
+chmod 710 "$work/doctor"
+refused 2 "mode 710" token audit --dir "$work/doctor"
+chmod 700 "$work/doctor"
+mkdir -m 755 "$work/open"
+refused 2 "chmod 700" patient init --dir "$work/open" "${init[@]:2}" --id P-7
+[ ! -e "$work/open/config.json" ] || fail "a home was made all the same"
+
 say "one bad row"
 second=$(import hospital P-1 surgery "$data/diagnosis.txt")
 stop cloud

@@ -92,6 +92,10 @@ static void test_read_and_write(void **state)
     assert_fails(CS_E_USAGE, cs_file_read(&got, directory, LIMIT, error));
     assert_fails(CS_E_USAGE, cs_file_read(&got, "/dev/zero", LIMIT, error));
     assert_fails(CS_E_STORAGE, cs_file_write("/nowhere/file", cs_view_str("x"), 0600, error));
+    assert_fails(CS_E_STORAGE, cs_file_may_write("/nowhere/file", error));
+    assert_ok(cs_file_may_write(path, error));
+    assert_content("newer");
+    assert_int_equal(names(false), 1);
     assert_ok(cs_file_write(path, (cs_view){0}, 0600, error));
     assert_content("");
     cs_buf_free(&got);
@@ -154,12 +158,14 @@ static void test_links(void **state)
     assert_int_equal(mkdir(inner, 0700), 0);
     assert_ok(cs_file_write(path, cs_view_str("old"), 0600, error));
     assert_int_equal(symlink("../file", link_path), 0);
+    assert_ok(cs_file_may_write(link_path, error));
     assert_ok(cs_file_write(link_path, cs_view_str("through the link"), 0600, error));
     assert_int_equal(lstat(link_path, &info), 0);
     assert_true(S_ISLNK(info.st_mode));
     assert_content("through the link");
     assert_int_equal(unlink(path), 0);
     assert_fails(CS_E_USAGE, cs_file_write(link_path, cs_view_str("x"), 0600, error));
+    assert_fails(CS_E_USAGE, cs_file_may_write(link_path, error));
     assert_int_equal(lstat(link_path, &info), 0);
     assert_int_equal(unlink(link_path), 0);
     assert_fails(CS_E_USAGE, cs_file_write(inner, cs_view_str("x"), 0600, error));
@@ -179,6 +185,8 @@ static void test_pipe(void **state)
     assert_fails(CS_E_STORAGE, cs_file_write(path, cs_view_str("x"), 0600, error));
     reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     assert_true(reader >= 0);
+    assert_ok(cs_file_may_write(path, error));
+    assert_int_equal(read(reader, got, sizeof got), 0); /* no writer yet */
     assert_ok(cs_file_write(path, cs_view_str("into it"), 0600, error));
     assert_int_equal(read(reader, got, sizeof got), 7);
     assert_string_equal(got, "into it");
