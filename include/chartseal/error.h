@@ -92,7 +92,7 @@ typedef enum cs_code {
     CS_E_NETWORK = 800,
     CS_E_UNREACHABLE,
     CS_E_PORT_IN_USE,
-    CS_E_PEER, /* the peer answered something that is not the protocol */
+    CS_E_PEER, /* the peer failed, or answered something that is not the protocol */
 
     CS_E_STORAGE = 900,
     CS_E_DISK_FULL,
@@ -124,6 +124,10 @@ const char *cs_code_name(int code);
 
 /* The code with that name, or CS_E_REFUSED if there is none: what a peer says is hostile input. */
 int cs_code_from_name(const char *name);
+
+/* What the code that a peer names is to us. That it refuses, has not found or is busy is about what
+ * we asked and stays; any other trouble is its own, and CS_E_PEER here. */
+int cs_code_of_peer(const char *name);
 
 /* Fill *error (may be NULL) and return `code`, so that a failing function can say
  *     return CS_FAIL(error, CS_E_POINT, "%s is not on the curve; ...", name); */

@@ -90,6 +90,20 @@ int cs_code_from_name(const char *name)
     return CS_E_REFUSED;
 }
 
+int cs_code_of_peer(const char *name)
+{
+    int code = cs_code_from_name(name);
+
+    switch (cs_category_of(code)) {
+    case CS_CATEGORY_REFUSED:
+    case CS_CATEGORY_NOT_FOUND:
+    case CS_CATEGORY_BUSY:
+        return code;
+    default:
+        return CS_E_PEER;
+    }
+}
+
 int cs_error_set(cs_error *error, cs_code code, const char *file, int line, const char *format, ...)
 {
     if (error != NULL) {

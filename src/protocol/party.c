@@ -133,6 +133,9 @@ int cs_refusal_raise(cs_view bytes, const char *who, cs_error *error)
         return CS_FAIL(error, CS_E_PEER,
             "%s answered something that is not Chartseal's; check the address", who);
     cs_text_copy(name, sizeof name, refusal.code);
+    if (cs_code_of_peer(name) == CS_E_PEER)
+        return CS_FAIL(error, CS_E_PEER,
+            "%s could not go on (%s); the trouble is there, so ask there", who, name);
     return CS_FAIL(error, (cs_code)cs_code_from_name(name), "%s refused (%s): %.*s", who, name,
         (int)refusal.message.n, (const char *)refusal.message.p);
 }

@@ -45,8 +45,9 @@ static int plain_refusal(const cs_peer *peer, const cs_http_reply *reply, cs_err
         strncmp(reply->content_type, "text/plain", 10) == 0) {
         memcpy(name, reply->body.p, reply->body.n);
         name[strcspn(name, "\r\n")] = '\0';
-        return CS_FAIL(error, (cs_code)cs_code_from_name(name), "the %s could not do it: %s",
-            peer->other, cs_code_name(cs_code_from_name(name)));
+        return CS_FAIL(error, (cs_code)cs_code_of_peer(name),
+            "the %s could not do it (%s); see what it has logged", peer->other,
+            cs_code_name(cs_code_from_name(name)));
     }
     return CS_FAIL(error, CS_E_PEER, "the %s answered with HTTP status %u; is the address right?",
         peer->other, reply->status);

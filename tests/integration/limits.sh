@@ -191,7 +191,7 @@ if [ -n "${CHARTSEAL_NAMESPACE:-}" ]; then
         [ "$status" -eq 0 ] || break
         filed=$((filed + 1))
     done
-    [ "$status" -eq 9 ] || fail "a visit on a full disk: $status, $(cat "$work/visit-doctor.json")"
+    [ "$status" -eq 8 ] || fail "a visit on a full disk: $status, $(cat "$work/visit-doctor.json")"
     [ "$(health)" = "disk-full 503" ] || fail "the health on a full disk: $(health)"
     rm "$work/hospital/ballast"
     kill_hard hospital

@@ -114,5 +114,12 @@ for signal in TERM INT; do
     ends "$patient" 10 "the patient, after SIG$signal to the station"
     grep -q 'waiting for input' "$work/station.err" || fail "$(cat "$work/station.err")"
 done
+
+say "a doctor who writes nothing"
+: >"$work/empty"
+begin_station --diagnosis "$work/empty"
+refused 8 "doctor's side could not go on (usage)" patient visit --dir "$work/patient" --station \
+    "127.0.0.1:$(cat "$work/port")" --doctor D-1 --diagnosis-out "$work/diagnosis" --no-consent
+ends "$station" 2 "the station, without a diagnosis"
 exec 7>&-
 stop cloud

@@ -34,6 +34,14 @@ static void test_codes(void **state)
     assert_true(named > 40);
     assert_string_equal(cs_code_name(12345), "unknown");
     assert_int_equal(cs_code_from_name("no such code"), CS_E_REFUSED);
+    /* what went wrong on the other side is no mistake of the command here */
+    assert_int_equal(cs_code_of_peer("usage"), CS_E_PEER);
+    assert_int_equal(cs_code_of_peer("pin-wrong"), CS_E_PEER);
+    assert_int_equal(cs_code_of_peer("internal"), CS_E_PEER);
+    assert_int_equal(cs_code_of_peer("consent"), CS_E_CONSENT);
+    assert_int_equal(cs_code_of_peer("no-record"), CS_E_NO_RECORD);
+    assert_int_equal(cs_code_of_peer("busy"), CS_E_BUSY);
+    assert_int_equal(cs_code_of_peer("no such code"), CS_E_REFUSED);
 }
 
 static void test_messages(void **state)
