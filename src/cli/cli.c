@@ -18,22 +18,22 @@ static const size_t group_count = sizeof groups / sizeof groups[0];
 
 #define CALL_MAX 64 /* "GROUP VERB" */
 
-static void print_groups(FILE *out)
+static void print_groups(void)
 {
-    fputs("usage: chartseal GROUP VERB [options]\n\n", out);
+    fputs("usage: chartseal GROUP VERB [options]\n\n", stdout);
     for (size_t i = 0; i < group_count; i++)
-        fprintf(out, "  %-10s %s\n", groups[i]->name, groups[i]->summary);
+        printf("  %-10s %s\n", groups[i]->name, groups[i]->summary);
     fputs(
         "\n`chartseal GROUP --help` shows the verbs of a group, `chartseal GROUP VERB --help` the\n"
         "options of a verb. `chartseal --version` says which version this is.\n",
-        out);
+        stdout);
 }
 
-static void print_verbs(FILE *out, const cs_group *group)
+static void print_verbs(const cs_group *group)
 {
-    fprintf(out, "usage: chartseal %s VERB [options]\n\n%s\n\n", group->name, group->summary);
+    printf("usage: chartseal %s VERB [options]\n\n%s\n\n", group->name, group->summary);
     for (const cs_verb *verb = group->verbs; verb->run != NULL; verb++)
-        fprintf(out, "  %-10s %s\n", verb->name, verb->summary);
+        printf("  %-10s %s\n", verb->name, verb->summary);
 }
 
 static void print_verb(const cs_verb *verb, const char *call)
@@ -92,19 +92,17 @@ static int run_group(const cs_group *group, int argc, char **argv, cs_error *err
 
     if (verb != NULL)
         return run_verb(group, verb, argc, argv, error);
-    if (argc < 1) {
-        print_verbs(stderr, group);
-        return CS_FAIL(error, CS_E_USAGE, "%s needs a verb; see above", group->name);
-    }
+    if (argc < 1)
+        return CS_FAIL(error, CS_E_USAGE, "%s needs a verb; see `chartseal %s --help`", group->name,
+            group->name);
     if (asks_for_help(argv[0])) {
-        print_verbs(stdout, group);
+        print_verbs(group);
         return CS_OK;
     }
     verb = find_verb(group, argv[0]);
-    if (verb == NULL) {
-        print_verbs(stderr, group);
-        return CS_FAIL(error, CS_E_USAGE, "%s has no verb '%s'; see above", group->name, argv[0]);
-    }
+    if (verb == NULL)
+        return CS_FAIL(error, CS_E_USAGE, "%s has no verb '%s'; see `chartseal %s --help`",
+            group->name, argv[0], group->name);
     return run_verb(group, verb, argc - 1, argv + 1, error);
 }
 
@@ -112,23 +110,19 @@ static int run(int argc, char **argv, cs_error *error)
 {
     const cs_group *group;
 
-    if (argc < 2) {
-        print_groups(stderr);
-        return CS_FAIL(error, CS_E_USAGE, "say what to do; see above");
-    }
+    if (argc < 2)
+        return CS_FAIL(error, CS_E_USAGE, "say what to do; see `chartseal --help`");
     if (strcmp(argv[1], "--version") == 0) {
         cs_say("chartseal %s", CHARTSEAL_VERSION);
         return CS_OK;
     }
     if (asks_for_help(argv[1])) {
-        print_groups(stdout);
+        print_groups();
         return CS_OK;
     }
     group = find_group(argv[1]);
-    if (group == NULL) {
-        print_groups(stderr);
-        return CS_FAIL(error, CS_E_USAGE, "there is no '%s'; see above", argv[1]);
-    }
+    if (group == NULL)
+        return CS_FAIL(error, CS_E_USAGE, "there is no '%s'; see `chartseal --help`", argv[1]);
     return run_group(group, argc - 2, argv + 2, error);
 }
 

@@ -3,23 +3,11 @@
 
 #include <chartseal/bytes.h>
 
-#include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HELP_VALUE CS_OPTIONS_MAX
 #define COLUMN 28 /* where the help of an option begins */
-
-static size_t count_options(const cs_option *options)
-{
-    size_t n = 0;
-
-    while (options[n].name != NULL)
-        n++;
-    return n;
-}
 
 static size_t find_option(const cs_option *options, const char *name)
 {
@@ -32,27 +20,59 @@ static size_t find_option(const cs_option *options, const char *name)
     return i;
 }
 
-static void to_getopt(struct option *out, const cs_option *options, size_t n)
+/* The option called by the first n bytes of a word, exactly; NULL if there is none. */
+static const cs_option *named(const cs_option *options, const char *name, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        out[i] = (struct option){options[i].name,
-            options[i].argument == NULL ? no_argument : required_argument, NULL, (int)i};
-    out[n] = (struct option){"help", no_argument, NULL, HELP_VALUE};
-    out[n + 1] = (struct option){0};
+    for (; options->name != NULL; options++) {
+        if (strlen(options->name) == n && memcmp(options->name, name, n) == 0)
+            return options;
+    }
+    return NULL;
 }
 
-static int take(cs_arguments *out, int which, const char *call, cs_error *error)
+/* value NULL: there was none. */
+static int keep(cs_arguments *out, const cs_option *option, const char *value, const char *call,
+    cs_error *error)
 {
-    const cs_option *option = &out->options[which];
+    size_t which = (size_t)(option - out->options);
 
+    if (which >= CS_OPTIONS_MAX)
+        return CS_FAIL(error, CS_E_INTERNAL, "%s has more options than CS_OPTIONS_MAX", call);
     if (out->values[which] != NULL)
         return CS_FAIL(error, CS_E_USAGE, "--%s is given twice; see `chartseal %s --help`",
             option->name, call);
-    if (option->argument != NULL && optarg[0] == '\0')
+    if (option->argument == NULL && value != NULL)
+        return CS_FAIL(error, CS_E_USAGE, "--%s takes no value; see `chartseal %s --help`",
+            option->name, call);
+    if (option->argument != NULL && value == NULL)
+        return CS_FAIL(error, CS_E_USAGE, "--%s lacks its value; see `chartseal %s --help`",
+            option->name, call);
+    if (option->argument != NULL && value[0] == '\0')
         return CS_FAIL(error, CS_E_USAGE, "--%s has an empty value; it wants %s", option->name,
             option->argument);
-    out->values[which] = option->argument == NULL ? "" : optarg;
+    out->values[which] = option->argument == NULL ? "" : value;
     return CS_OK;
+}
+
+/* One option: `--name`, `--name=value`, or `--name` and the next word, and then *used is 2. */
+static int take(
+    cs_arguments *out, int *used, const char *call, char *const *words, int left, cs_error *error)
+{
+    const char *name = words[0] + 2;
+    const char *equals = strchr(name, '=');
+    const cs_option *option =
+        named(out->options, name, equals == NULL ? strlen(name) : (size_t)(equals - name));
+    const char *value = equals == NULL ? NULL : equals + 1;
+
+    *used = 1;
+    if (option == NULL)
+        return CS_FAIL(error, CS_E_USAGE, "'%s' is no option of this; see `chartseal %s --help`",
+            words[0], call);
+    if (option->argument != NULL && value == NULL && left > 1) {
+        value = words[1];
+        *used = 2;
+    }
+    return keep(out, option, value, call, error);
 }
 
 static int find_missing(const cs_arguments *arguments, const char *call, cs_error *error)
@@ -70,37 +90,26 @@ static int find_missing(const cs_arguments *arguments, const char *call, cs_erro
 int cs_options_parse(cs_arguments *out, const cs_option *options, const char *call, int argc,
     char **argv, bool *help, cs_error *error)
 {
-    struct option table[CS_OPTIONS_MAX + 2];
-    size_t n = count_options(options);
-    int which;
-    int rc;
-
     *out = (cs_arguments){.options = options};
     *help = false;
-    if (n > CS_OPTIONS_MAX)
-        return CS_FAIL(error, CS_E_INTERNAL, "%s has more options than CS_OPTIONS_MAX", call);
-    to_getopt(table, options, n);
-    /* getopt takes element 0 for the name of the program: the verb stands there. */
-    optind = 0;
-    opterr = 0;
-    while ((which = getopt_long(argc + 1, argv - 1, "+:h", table, NULL)) != -1) {
-        if (which == 'h' || which == HELP_VALUE) {
+    for (int i = 0, used = 0; i < argc; i += used) {
+        const char *word = argv[i];
+        int rc;
+
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
             *help = true;
             return CS_OK;
         }
-        if (which == ':')
-            return CS_FAIL(error, CS_E_USAGE, "%s lacks its value; see `chartseal %s --help`",
-                argv[optind - 2], call);
-        if (which == '?')
-            return CS_FAIL(error, CS_E_USAGE,
-                "'%s' is no option of this; see `chartseal %s --help`", argv[optind - 2], call);
-        rc = take(out, which, call, error);
+        if (strncmp(word, "--", 2) == 0 && word[2] != '\0')
+            rc = take(out, &used, call, &argv[i], argc - i, error);
+        else
+            rc = CS_FAIL(error, CS_E_USAGE, "'%s' %s; see `chartseal %s --help`", word,
+                word[0] == '-' && strcmp(word, "-") != 0 ? "is no option of this"
+                                                         : "belongs to no option",
+                call);
         if (rc != CS_OK)
             return rc;
     }
-    if (optind < argc + 1)
-        return CS_FAIL(error, CS_E_USAGE, "'%s' belongs to no option; see `chartseal %s --help`",
-            argv[optind - 1], call);
     return find_missing(out, call, error);
 }
 
@@ -171,15 +180,20 @@ int cs_arg_text(const cs_arguments *arguments, const char *name, size_t most, cs
     return CS_OK;
 }
 
+/* Digits and nothing else: strtoll would take spaces and signs too. */
 static bool whole_number(int64_t *out, const char *text)
 {
-    char *end;
-    long long value;
+    int64_t value = 0;
 
-    errno = 0;
-    value = strtoll(text, &end, 10);
+    if (text[0] == '\0')
+        return false;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9' || value > (INT64_MAX - 9) / 10)
+            return false;
+        value = 10 * value + (*text - '0');
+    }
     *out = value;
-    return errno == 0 && end != text && *end == '\0';
+    return true;
 }
 
 int cs_arg_number(int64_t *out, const cs_arguments *arguments, const char *name, int64_t otherwise,
@@ -203,7 +217,7 @@ int cs_arg_address(const cs_arguments *arguments, const char *name, char *host, 
     int64_t number = 0;
     size_t n;
 
-    if (colon == NULL || !whole_number(&number, colon + 1) || number < 0 || number > UINT16_MAX)
+    if (colon == NULL || !whole_number(&number, colon + 1) || number > UINT16_MAX)
         return CS_FAIL(error, CS_E_USAGE, "--%s '%s' is no HOST:PORT, such as 127.0.0.1:8440", name,
             text == NULL ? "" : text);
     n = (size_t)(colon - text);

@@ -3,9 +3,10 @@
 #define CHARTSEAL_CLI_OPTIONS_H
 
 /*
- * The options of a verb as a table, parsed by getopt_long: `--name value`, `--name=value`, flags.
- * Every verb has --help. An option that is given twice, is unknown, lacks its value or is required
- * and missing is CS_E_USAGE, and so is an argument that belongs to no option.
+ * The options of a verb as a table: `--name value`, `--name=value`, flags. Names are taken exactly:
+ * an abbreviation that fits today would be another option tomorrow. Every verb has --help. An
+ * option that is given twice, is unknown, lacks its value or is required and missing is CS_E_USAGE,
+ * and so is an argument that belongs to no option.
  */
 
 #include <chartseal/error.h>

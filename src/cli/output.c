@@ -81,15 +81,23 @@ int cs_write_output(const char *path, cs_view bytes, mode_t mode, cs_error *erro
 
 const char *cs_printable(char *out, size_t size, const char *text)
 {
+    cs_view rest = cs_view_str(text);
     size_t n = 0;
 
-    for (; text[n] != '\0' && n + 1 < size; n++) {
-        unsigned char c = (unsigned char)text[n];
+    while (rest.n > 0) {
+        bool clean = false;
+        size_t length = cs_text_character(rest, &clean);
+        size_t room = clean ? length : 1;
 
-        if (c < 0x20 || c == 0x7f)
-            out[n] = '?';
+        if (n + room + 1 > size)
+            break;
+        if (clean)
+            memcpy(out + n, rest.p, length);
         else
-            out[n] = text[n];
+            out[n] = '?';
+        n += room;
+        rest.p += length;
+        rest.n -= length;
     }
     out[n] = '\0';
     return out;

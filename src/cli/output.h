@@ -19,7 +19,8 @@ void cs_say(const char *format, ...) CS_PRINTF(1, 2);
 void cs_warn(const char *format, ...) CS_PRINTF(1, 2);
 /* Prints the value, a line feed, and gives up the reference. CS_E_MEMORY for NULL, CS_E_STORAGE. */
 CS_MUST_CHECK int cs_print_json(json_t *value, cs_error *error);
-/* Copy text with every control character as '?'; cut at size - 1. Returns out. */
+/* Copy text as UTF-8 with '?' for every character that is not clean (cs_text_is_clean); cut before
+ * what does not fit into size - 1 bytes. Returns out. */
 const char *cs_printable(char *out, size_t size, const char *text);
 
 /* `-` as the name of an output is standard output, where a verb has nothing else to say there. */

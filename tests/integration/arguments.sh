@@ -25,8 +25,27 @@ make_doctor doctor D-1
 make_patient patient P-1
 record=$(import hospital P-1 surgery "$data/patient.json")
 
+say "a command that is wrong is told in one line, or in JSON"
+refused 2 "'-xy' is no option" token list -xy
+refused 2 "'--jso' is no option" cloud status --dir "$work/cloud" --jso
+refused 2 "'--di' is no option" cloud status --di "$work/cloud"
+refused 2 "whole number" patient visit --dir "$work/patient" --station 127.0.0.1:1 --doctor D-1 \
+    --diagnosis-out "$work/diagnosis" --timeout ' 1'
+refused 2 "no HOST:PORT" cloud serve --dir "$work/cloud" --listen 127.0.0.1:-0
+refused 2 "chartseal doctor --help" doctor
+refused 2 "chartseal doctor --help" doctor dance
+refused 2 "chartseal --help" nonsense
+[ "$("$chartseal" 2>&1 | wc -l)" -eq 1 ] || fail "no command at all: not one line"
+for wrong in "--json" "nonsense --json" "doctor --json" "doctor dance --json" $'doctor \xff --json' \
+    $'cloud status --\xff --json' $'cloud status --dir /\xc2\x9b\xe2\x80\xae --json'; do
+    # shellcheck disable=SC2086 # words
+    [ "$( ("$chartseal" $wrong 2>"$work/noise" || true) | jq -r .ok)" = false ] ||
+        fail "no JSON for: $wrong"
+    [ ! -s "$work/noise" ] || fail "more than JSON for: $wrong"
+done
+
 say "texts that nobody could read again"
-for text in $'P\e[31m' $'x\xff' $'P\u202e1' $'P\u009b1'; do
+for text in $'P\e[31m' $'x\xff' $'P\xe2\x80\xae1' $'P\xc2\x9b1'; do
     hospital=(hospital import --dir "$work/hospital" --file "$data/patient.json")
     refused 2 "--patient has" "${hospital[@]}" --patient "$text" --department surgery
     refused 2 "--department has" "${hospital[@]}" --patient P-1 --department "$text"
