@@ -135,7 +135,7 @@ int cs_run_hospital_import(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = open_file(&import, &size, path, error);
     if (rc == CS_OK)
-        rc = cs_wire_log_open(&log, cs_arg(arguments, "wire-log"), error);
+        rc = cs_open_wire_log(&log, arguments, error);
     if (rc == CS_OK)
         rc = open_hospital(&opened, arguments, error);
     if (rc == CS_OK) {

@@ -196,6 +196,16 @@ int cs_keep_cloud_url(
     return rc == CS_OK ? cs_cloud_url(out, home, arguments, error) : rc;
 }
 
+int cs_open_wire_log(cs_wire_log **out, const cs_arguments *arguments, cs_error *error)
+{
+    const char *path = cs_arg(arguments, "wire-log");
+
+    if (path != NULL && cs_is_stdout(path))
+        return CS_FAIL(error, CS_E_USAGE,
+            "--wire-log - is not possible; name a file (./- if it is called that)");
+    return cs_wire_log_open(out, path, error);
+}
+
 int cs_open_member(
     cs_opened *out, cs_home_kind kind, const cs_arguments *arguments, cs_error *error)
 {
@@ -206,7 +216,7 @@ int cs_open_member(
     if (rc == CS_OK)
         rc = cs_actor_open(&out->actor, out->home, true, error);
     if (rc == CS_OK)
-        rc = cs_wire_log_open(&out->log, cs_arg(arguments, "wire-log"), error);
+        rc = cs_open_wire_log(&out->log, arguments, error);
     return rc;
 }
 

@@ -72,6 +72,10 @@ CS_MUST_CHECK int cs_cloud_url(
 CS_MUST_CHECK int cs_keep_cloud_url(
     const char **out, cs_home *home, const cs_arguments *arguments, cs_error *error);
 
+/* --wire-log, counting only when it is not given. */
+CS_MUST_CHECK int cs_open_wire_log(
+    cs_wire_log **out, const cs_arguments *arguments, cs_error *error);
+
 /* The home of that kind at --dir and its party; --wire-log opened (counting only when it is not
  * given). All are the caller's, also after an error. */
 typedef struct cs_opened {

@@ -79,6 +79,8 @@ refused 2 "name a file" doctor visit --dir "$work/doctor" --department d --liste
 refused 2 "name a file" patient visit --dir "$work/none" --station 127.0.0.1:1 --doctor D-1 \
     --diagnosis-out -
 refused 2 "name a file" cloud serve --dir "$work/cloud" --port-file -
+refused 2 "wire-log" doctor visit --dir "$work/doctor" --department d --listen 127.0.0.1:0 \
+    --diagnosis "$data/diagnosis.txt" --wire-log -
 [ ! -e - ] || fail "a file called -"
 
 say "what is lost is not done"
