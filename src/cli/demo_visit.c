@@ -50,6 +50,12 @@ static const char *media_type_of(const char *path)
     return "application/octet-stream";
 }
 
+/* A publication is signed by the hospital, and opened by the cloud. */
+static uint64_t publications(cs_op_counts ops)
+{
+    return ops.sign + ops.agree;
+}
+
 /* The service on that port is through with `wanted` publications. Import publishes at once when it
  * can; otherwise, and after a filing, the hospital's service does. */
 static int wait_published(demo *me, uint16_t port, uint64_t wanted, cs_error *error)
@@ -60,7 +66,7 @@ static int wait_published(demo *me, uint16_t port, uint64_t wanted, cs_error *er
         cs_op_counts ops;
         int rc = demo_service_ops(&ops, port, "publish", error);
 
-        if (rc != CS_OK || ops.sign >= wanted)
+        if (rc != CS_OK || publications(ops) >= wanted)
             return rc;
         if (cs_monotonic_ms() > deadline)
             return CS_FAIL(
@@ -366,9 +372,9 @@ int demo_visit(demo *me, cs_error *error)
     if (rc == CS_OK)
         rc = run_visit(me, diagnosis, &doctor, &patient, error);
     if (rc == CS_OK) /* a moment after the visit */
-        rc = wait_published(me, me->cloud_port, before.published.sign + 1, error);
+        rc = wait_published(me, me->cloud_port, publications(before.published) + 1, error);
     if (rc == CS_OK)
-        rc = wait_published(me, me->hospital_port, before.publishing.sign + 1, error);
+        rc = wait_published(me, me->hospital_port, publications(before.publishing) + 1, error);
     if (rc == CS_OK)
         rc = count_visit(me, &before, patient, doctor, &services, error);
     if (rc == CS_OK) /* it has nothing left to do, and says what it has sent */
