@@ -130,8 +130,13 @@ static int set_record(
             error, CS_E_USAGE, "--record '%s' is not the 32 hex digits of a record id", hex);
     input->record_id = cs_view_buf(id);
     input->wants_record = !cs_arg_flag(arguments, "no-record");
+    /* who names a record wants that one; and in an emergency there is nothing but the record */
+    input->requires_record = cs_arg_flag(arguments, "require-record") || hex != NULL ||
+                             cs_arg(arguments, "emergency") != NULL;
     if (hex != NULL && !input->wants_record)
         return CS_FAIL(error, CS_E_USAGE, "give --record or --no-record, not both");
+    if (cs_arg_flag(arguments, "require-record") && !input->wants_record)
+        return CS_FAIL(error, CS_E_USAGE, "give --require-record or --no-record, not both");
     return CS_OK;
 }
 
@@ -208,8 +213,9 @@ static int print_visit(
     cs_wire_counts counts = cs_wire_log_counts(opened->log);
 
     return cs_print_json(
-        json_pack("{s:b, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:f}", "ok", 1,
+        json_pack("{s:b, s:s, s:b, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:f}", "ok", 1,
             "peer", report->patient, "consent", report->consented, "record", record_json(report),
+            "record_missing", report->missing == CS_OK ? NULL : cs_code_name(report->missing),
             "signal", signal_json(report), "diagnosis", diagnosis_json(report), "token_ops",
             cs_ops_json(report->ops), "filing_ops", cs_ops_json(report->filing_ops), "step_ops",
             steps_json(report), "wire", "messages", (json_int_t)counts.messages, "bytes",
@@ -295,6 +301,7 @@ const cs_option cs_doctor_visit_options[] = {
     {"record-out", "FILE", false, "where the record goes; otherwise into the home"},
     {"signal-out", "FILE", false, "where the device's signal goes; otherwise into the home"},
     {"no-record", NULL, false, "fetch no record"},
+    {"require-record", NULL, false, "end the visit if there is no record; else it goes on without"},
     {"emergency", "REASON", false, "without the patient's consent; always recorded and reviewed"},
     {"patient", "ID", false, "the patient of the emergency"},
     {"cloud-url", "URL", false, "where the cloud answers; otherwise as at the registration"},

@@ -19,6 +19,7 @@ typedef struct station {
     cs_talk talk; /* not logged here: the device keeps that log */
     cs_visit_d *visit;
     cs_finder finder;
+    bool nobody; /* no hospital has records, so that there is none to file with either */
     const cs_station_input *input;
     cs_station_report *report;
 } station;
@@ -194,6 +195,38 @@ static bool may_search(const station *me)
     return me->input->emergency_reason != NULL || me->report->consented;
 }
 
+/* A patient who is new to a department is treated all the same: the doctor hears why there is no
+ * record, and the visit goes on. */
+static int without_record(station *me, int rc, cs_error *error)
+{
+    const cs_station_input *input = me->input;
+    char hex[2 * CS_RECORD_ID_SIZE + 1] = "";
+    char text[NOTICE_MAX];
+
+    if (rc == CS_E_NO_RECORD) {
+        cs_hex(input->record_id, hex);
+        (void)CS_FAIL(error, CS_E_NO_RECORD,
+            "no record %s%sof this patient in %s is at the hospital; leave --record out for the "
+            "newest",
+            hex, hex[0] == '\0' ? "" : " ", input->department);
+        cs_finder_close(&me->finder); /* the hospital has ended the session; filing opens one */
+    } else if (rc == CS_E_NO_DEPARTMENT) {
+        (void)CS_FAIL(error, CS_E_NO_DEPARTMENT,
+            "no hospital has records of this patient in %s; see whether --department is right",
+            input->department);
+    } else if (rc != CS_E_NOT_FOUND) {
+        return rc;
+    }
+    if (input->requires_record)
+        return rc;
+    me->nobody = rc != CS_E_NO_RECORD;
+    me->report->missing = rc;
+    (void)snprintf(
+        text, sizeof text, "%.400s (the visit goes on without a record)", error->message);
+    input->notice(input->context, text);
+    return CS_OK;
+}
+
 static int fetch_record(station *me, cs_error *error)
 {
     const cs_station_input *input = me->input;
@@ -209,7 +242,7 @@ static int fetch_record(station *me, cs_error *error)
         rc = cs_finder_record(&me->finder, input->record_id, input->record_path, me->home->dir,
             &me->report->record, error);
     if (rc != CS_OK)
-        return rc;
+        return without_record(me, rc, error);
     me->report->has_record = true;
     (void)snprintf(text, sizeof text, "record of %s, %llu bytes, is in %s",
         me->report->record.hospital, (unsigned long long)me->report->record.size,
@@ -285,6 +318,24 @@ static int keep_unfiled(station *me, cs_view content, cs_error *error)
         error, "the diagnosis is not filed, it is kept in %.200s/%s", me->home->dir, name);
 }
 
+/* No hospital to file with is no failure of the visit, if the patient has the diagnosis. */
+static int tell_unfiled(station *me, cs_view content, cs_error *error)
+{
+    char text[NOTICE_MAX];
+
+    (void)snprintf(text, sizeof text,
+        "no hospital has records of this patient in %s, so the diagnosis is not filed; the patient "
+        "has it",
+        me->input->department);
+    if (!me->report->delivered) {
+        (void)CS_FAIL(error, CS_E_NO_DEPARTMENT, "no hospital has records of this patient in %s",
+            me->input->department);
+        return keep_unfiled(me, content, error);
+    }
+    me->input->notice(me->input->context, text);
+    return CS_OK;
+}
+
 /* A hospital can only be asked by right of a consent, or of an emergency; and if none has records,
  * there is none to file with. */
 static int file_diagnosis(
@@ -298,9 +349,13 @@ static int file_diagnosis(
         input->notice(input->context, "without a consent the diagnosis is not filed");
         return CS_OK;
     }
+    if (me->nobody)
+        return tell_unfiled(me, content, error);
     rc = cs_finder_file(&me->finder, diagnosis, content, me->report->filed_id, error);
     me->report->filing_ops = cs_ops_between(before, cs_ops_of_thread());
     me->report->filed = rc == CS_OK;
+    if (rc == CS_E_NO_DEPARTMENT || rc == CS_E_NOT_FOUND) /* with --no-record it shows here */
+        return tell_unfiled(me, content, error);
     return rc == CS_OK ? CS_OK : keep_unfiled(me, content, error);
 }
 

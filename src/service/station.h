@@ -10,6 +10,10 @@
  * In an emergency there is no device: the doctor names the patient and the reason, which PC and the
  * hospital record, and the diagnosis is filed and not sent.
  *
+ * A patient of whom no hospital has a record is treated all the same, unless the record is
+ * required: the doctor is told, the patient gets the diagnosis, and as only a hospital to which the
+ * cloud refers can be asked, it is not filed.
+ *
  * A diagnosis that was written is not lost: when it cannot be sent it is filed all the same, and
  * when it cannot be filed it is kept in the home and the error names the file.
  */
@@ -26,6 +30,7 @@ typedef struct cs_station_input {
     const char *hospital; /* NULL: the one with the newest entry */
     cs_view record_id;    /* empty: the newest */
     bool wants_record;
+    bool requires_record; /* the visit ends when there is none; otherwise it goes on without */
     const char *emergency_reason; /* NULL: none */
     const char *emergency_patient;
     const char *signal_path; /* NULL: a name of the station's, in the home */
@@ -50,6 +55,7 @@ struct cs_station_report {
     uint8_t signal_hash[CS_HASH_SIZE];
     char signal_path[CS_PATH_MAX];
     bool has_record;
+    int missing; /* why there is no record though one was wanted: a code, or CS_OK */
     cs_found_record record;
     uint64_t diagnosis_size;
     uint8_t diagnosis_hash[CS_HASH_SIZE];

@@ -152,7 +152,7 @@ visit doctor patient cardiology --record "$(tail -n 1 "$work/acked.filings")"
 cmp "$data/diagnosis.txt" "$work/visit.record"
 for name in $(head -n 1 "$work/acked.registrations") $(tail -n 1 "$work/acked.registrations"); do
     status=0
-    visit doctor "$name" cardiology || status=$?
+    visit doctor "$name" cardiology --require-record || status=$?
     [ "$status" -eq 5 ] || fail "a visit of $name, who has no record: $status"
     jq -e '.error.code == "no-department"' "$work/visit-doctor.json" >/dev/null ||
         fail "$name was not accepted"

@@ -20,6 +20,8 @@ refused 2 "no HOST:PORT" patient visit --dir "$state/patient" --station nowhere 
     --diagnosis-out "$work/x"
 refused 2 "--no-record" doctor visit --dir "$state/doctor" --listen 127.0.0.1:0 --department d \
     --diagnosis "$data/diagnosis.txt" --no-record --record 00112233445566778899aabbccddeeff
+refused 2 "--require-record" doctor visit --dir "$state/doctor" --listen 127.0.0.1:0 \
+    --department d --diagnosis "$data/diagnosis.txt" --no-record --require-record
 refused 2 "32 hex digits" doctor visit --dir "$state/doctor" --listen 127.0.0.1:0 --department d \
     --diagnosis "$data/diagnosis.txt" --record 77
 refused 2 "home of a doctor" patient visit --dir "$state/doctor" --station 127.0.0.1:1 --doctor x \
@@ -98,12 +100,30 @@ rm -f "$work/record" "$work/diagnosis"
 visit 5 5 "a record that is not there" --doctor "$doctor_id" -- --department general-medicine \
     --record 00112233445566778899aabbccddeeff
 equal "no file of it" "" "$(ls "$work"/record* 2>/dev/null || true)"
-visit 5 5 "an unknown department" --doctor "$doctor_id" -- --department astrology
+equal "it is named" true "$(jq '.error.message | contains("00112233445566778899aabbccddeeff") and
+    contains("general-medicine") and contains("leave --record out")' "$work/station.json")"
+visit 5 5 "an unknown department, required" --doctor "$doctor_id" -- --department astrology \
+    --require-record
+equal "it is named" true "$(jq '.error.message | contains("astrology") and
+    contains("--department")' "$work/station.json")"
+for more in "" --no-record; do # without being required, it stops nobody from being treated
+    rm -f "$work/diagnosis"
+    visit 0 0 "a patient who is new to a department $more" --doctor "$doctor_id" -- \
+        --department astrology ${more:+"$more"}
+    equal "the diagnosis all the same" "$(sha256sum <"$data/diagnosis.txt")" \
+        "$(sha256sum <"$work/diagnosis")"
+    equal "not filed, and nothing is left over" "null true null 0" "$(jq -r '[.record,
+        .diagnosis.delivered, .diagnosis.filed] | map(tostring) | join(" ")' \
+        "$work/station.json") $(find "$state/doctor" -name 'unfiled-*' | wc -l)"
+done
 visit 4 4 "a consent for another department" --doctor "$doctor_id" --consent-department cardiology \
     -- --department general-medicine
 visit 4 4 "another doctor than agreed" --doctor dr-somebody-else -- --department general-medicine
 visit 5 5 "a hospital that has none" --doctor "$doctor_id" -- --department general-medicine \
+    --hospital hospital-south --require-record
+visit 0 0 "the same, not required" --doctor "$doctor_id" -- --department general-medicine \
     --hospital hospital-south
+equal "why there is none" not-found "$(jq -r .record_missing "$work/station.json")"
 visit 0 0 "no consent, no record" --doctor "$doctor_id" --no-consent -- \
     --department general-medicine
 equal "without consent" "null null" \

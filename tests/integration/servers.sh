@@ -77,7 +77,7 @@ visit doctor patient cardiology --record "$record" || fail "the visit for the fi
 cmp "$data/patient.json" "$work/visit.record"
 
 say "what is not there"
-refused_visit 5 no-department doctor patient radiology
+refused_visit 5 no-department doctor patient radiology --require-record
 refused_visit 5 no-record doctor patient cardiology --record 00112233445566778899aabbccddeeff
 make_patient patient2 P-Nowak
 foreign=$(import hospital P-Nowak cardiology "$data/patient.json")
