@@ -49,6 +49,11 @@ static bool is_transport(TSS2_RC rc)
     }
 }
 
+bool tpm_rc_silent(TSS2_RC rc)
+{
+    return (rc & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER;
+}
+
 tpm_fate tpm_rc_fate(TSS2_RC rc)
 {
     if (is_transport(rc))

@@ -102,7 +102,12 @@ void tpm_hold_end(tpm_token *token)
     (void)pthread_mutex_unlock(&token->lock);
     if (watched)
         (void)pthread_join(token->watcher, NULL);
-    tpm_link_drop(token, true);
+    if (token->untidy) {
+        token->deadline_ms = tpm_now_ms() + TPM_TIDY_MS;
+        tpm_link_sweep(token);
+    } else {
+        tpm_link_drop(token, true);
+    }
     (void)pthread_cond_destroy(&token->changed);
     (void)pthread_mutex_destroy(&token->lock);
 }

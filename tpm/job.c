@@ -92,11 +92,14 @@ static bool wait_a_little(tpm_job *job, tpm_fate fate, unsigned *backoff_ms)
     if (now + *backoff_ms >= token->deadline_ms)
         return false;
     if (fate == TPM_SHORT) {
-        /* what others hold they let go soon, unless they were killed */
-        if (now > token->deadline_ms - token->timeout_ms / 2)
+        bool sweep = token->untidy || now > token->deadline_ms - token->timeout_ms + TPM_SWEEP_MS;
+
+        if (sweep && !job->swept)
             tpm_link_sweep(token);
         else
             tpm_link_drop(token, true);
+        job->swept = job->swept || sweep;
+        token->untidy = false;
     }
     tpm_sleep_ms(*backoff_ms);
     *backoff_ms = *backoff_ms * 2 > TPM_BACKOFF_MAX_MS ? TPM_BACKOFF_MAX_MS : *backoff_ms * 2;
@@ -113,32 +116,55 @@ static int refused(tpm_job *job, const tpm_key *key, TSS2_RC rc)
         job->token->serial, job->call, rc);
 }
 
+/* What was taken before is not wrong now: after a reset of an unshared TPM our session or key may
+ * have the number of another program's. Once, it is tried over a new link. */
+static tpm_fate fate_of(const tpm_job *job, const tpm_key *key, TSS2_RC rc)
+{
+    tpm_fate fate = tpm_rc_fate(rc);
+
+    if (fate == TPM_REFUSED && job->at_stake && !job->lost &&
+        key->proved_turn == job->token->auth_turn)
+        return TPM_LOST;
+    return fate;
+}
+
 static int run(tpm_token *token, tpm_key *key, tpm_work work, void *context, cs_error *error)
 {
     unsigned backoff_ms = TPM_BACKOFF_FIRST_MS;
-    bool lost_before = false;
+    bool lost = false, swept = false;
+    TSS2_RC put_off = TSS2_RC_SUCCESS;
 
     for (;;) {
         tpm_job job = {.token = token,
             .object = ESYS_TR_NONE,
             .scratch = {ESYS_TR_NONE, ESYS_TR_NONE},
             .call = "nothing",
+            .lost = lost,
+            .swept = swept,
             .error = error};
         TSS2_RC rc = attempt(&job, key, work, context);
-        tpm_fate fate = tpm_rc_fate(rc);
+        tpm_fate fate = fate_of(&job, key, rc);
+        bool late = tpm_now_ms() >= token->deadline_ms;
         int result;
 
         if (rc == TSS2_RC_SUCCESS)
             return job.rc;
-        if ((fate == TPM_WAIT || fate == TPM_SHORT) && wait_a_little(&job, fate, &backoff_ms))
+        if ((fate == TPM_WAIT || fate == TPM_SHORT) && wait_a_little(&job, fate, &backoff_ms)) {
+            swept = job.swept;
+            put_off = rc;
             continue;
-        result =
-            fate == TPM_REFUSED ? refused(&job, key, rc) : tpm_fail(token, job.call, rc, error);
+        }
+        if (fate == TPM_REFUSED)
+            result = refused(&job, key, rc);
+        else /* where time ran out with waiting, that is the reason */
+            result = tpm_fail(token, job.call,
+                late && tpm_rc_silent(rc) && put_off != TSS2_RC_SUCCESS ? put_off : rc, error);
+        token->untidy = token->untidy || fate == TPM_LOST;
         /* after a failure nothing that was loaded is relied on */
-        tpm_link_drop(token, fate != TPM_LOST);
-        if (fate != TPM_LOST || lost_before || tpm_now_ms() >= token->deadline_ms)
+        tpm_link_drop(token, !tpm_rc_silent(rc));
+        if (fate != TPM_LOST || lost || late)
             return result;
-        lost_before = true;
+        lost = true;
     }
 }
 

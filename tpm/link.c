@@ -61,7 +61,7 @@ TSS2_RC tpm_link_make(tpm_job *job)
         rc = tpm_root_find(job);
     link->root = job->root;
     if (rc != TSS2_RC_SUCCESS || job->rc != CS_OK)
-        tpm_link_drop(token, tpm_rc_fate(rc) != TPM_LOST);
+        tpm_link_drop(token, !tpm_rc_silent(rc));
     return rc;
 }
 

@@ -25,12 +25,14 @@
 #include <pthread.h>
 #include <tss2/tss2_esys.h>
 
-#define TPM_TIMEOUT_MS 10000        /* a TPM without a resource manager may be at another's work */
-#define TPM_BACKOFF_FIRST_MS 2      /* between two tries of a command the TPM put off */
-#define TPM_BACKOFF_MAX_MS 200      /* a TPM limits the rate of NV writes to some a second */
-#define TPM_IDLE_MS 250             /* rest after which an unshared TPM is let go */
-#define TPM_HOLD_MS 2000            /* no unshared TPM is kept from others longer than that */
-#define TPM_LOADED_MAX 4            /* keys kept loaded behind a resource manager */
+#define TPM_TIMEOUT_MS 10000   /* a TPM without a resource manager may be at another's work */
+#define TPM_BACKOFF_FIRST_MS 2 /* between two tries of a command the TPM put off */
+#define TPM_BACKOFF_MAX_MS 200 /* a TPM limits the rate of NV writes to some a second */
+#define TPM_IDLE_MS 250        /* rest after which an unshared TPM is let go */
+#define TPM_HOLD_MS 2000       /* no unshared TPM is kept from others longer than that */
+#define TPM_SWEEP_MS 3000 /* a shortage that lasts longer was left by a program that was killed */
+#define TPM_TIDY_MS 1000  /* for leaving a TPM as it was found, when it had been lost */
+#define TPM_LOADED_MAX 4  /* keys kept loaded behind a resource manager */
 #define TPM_ROOT_HANDLE 0x81000001u /* the storage root, by TCG provisioning guidance */
 #define TPM_AUTH_MAX 32             /* an authorisation value: a SHA-256 at most */
 #define TPM_PATH_MAX 4096
@@ -130,6 +132,7 @@ typedef struct tpm_token {
     /* of whoever is busy */
     int64_t deadline_ms;
     tpm_link link;
+    bool untidy;   /* what we had loaded may still be there, unknown to us */
     uint8_t *auth; /* TPM_AUTH_MAX guarded bytes; NULL: not fetched */
     size_t auth_size;
     uint64_t auth_turn; /* a new one whenever it is fetched */
@@ -166,6 +169,7 @@ typedef struct tpm_job {
     const char *call;   /* the last call, for messages */
     int rc;             /* a failure of ours, with *error set, when the result is success */
     bool at_stake;      /* the token's authorisation value is sent for the key */
+    bool lost, swept;   /* that has happened in an attempt before */
     cs_error *error;
 } tpm_job;
 typedef TSS2_RC (*tpm_work)(tpm_job *job, void *context);
@@ -190,6 +194,8 @@ void tpm_link_sweep(tpm_token *token);
 /* -- errors.c */
 typedef enum tpm_fate { TPM_FAILED = 0, TPM_WAIT, TPM_SHORT, TPM_LOST, TPM_REFUSED } tpm_fate;
 tpm_fate tpm_rc_fate(TSS2_RC rc);
+/* Nothing was heard from the TPM. */
+bool tpm_rc_silent(TSS2_RC rc);
 /* Without the numbers of handle, parameter and session: TPM2_RC_…, to be compared. */
 TSS2_RC tpm_rc_base(TSS2_RC rc);
 int tpm_fail(const tpm_token *token, const char *call, TSS2_RC rc, cs_error *error);

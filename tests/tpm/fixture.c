@@ -56,7 +56,7 @@ static bool can_bind(int port)
 }
 
 /* Below the ports that the system hands out by itself. */
-static int free_port(void)
+int fixture_free_port(void)
 {
     for (int i = 0; i < 200; i++) {
         uint16_t random;
@@ -139,7 +139,7 @@ int fixture_setup(void **state)
     assert_int_equal(mkdir(fx.keys, 0700), 0);
     fixture_write(fx.pin_file, PIN "\n", 0600);
     fixture_write(fx.wrong_pin_file, WRONG_PIN "\n", 0600);
-    fx.port = free_port();
+    fx.port = fixture_free_port();
     (void)snprintf(fx.tcti, sizeof fx.tcti, "swtpm:host=127.0.0.1,port=%d", fx.port);
     fixture_start();
     return 0;

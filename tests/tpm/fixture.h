@@ -23,6 +23,8 @@ extern fixture fx;
 
 /* False where swtpm is not installed; says so. */
 bool fixture_available(void);
+/* It and the next one are free. */
+int fixture_free_port(void);
 /* Group setup and teardown. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
