@@ -45,7 +45,7 @@ ASN1_SEQUENCE(tss_key) =
 
     ASN1_OBJECT_free(key->type);
     key->type = OBJ_txt2obj(LOADABLE_KEY, 1);
-    key->empty_auth = blob->empty_auth ? 0xff : -1;
+    key->empty_auth = blob->empty_auth ? 0xff : 0; /* said, not left out, as the tools do */
     return key->type != NULL && ASN1_INTEGER_set_uint64(key->parent, blob->parent) == 1 &&
            Tss2_MU_TPM2B_PUBLIC_Marshal(
                &blob->public_part, public_part, sizeof public_part, &public_n) == TSS2_RC_SUCCESS &&
