@@ -86,11 +86,42 @@ static void test_rows_differ(void **state)
     }
 }
 
+/* The seal of the audit chain is over its number and its hash, by that key. */
+static void test_audit_seal(void **state)
+{
+    uint8_t hash[CS_HASH_SIZE] = {1, 2, 3};
+    uint8_t signature[CS_SIGNATURE_SIZE];
+    cs_key *keys[2];
+    cs_view puk[2];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(cs_key_generate(
+            &keys[i], token, i == 0 ? "sign" : "another", CS_USE_SIGN, CS_SUITE_ED25519, error));
+        puk[i] = (cs_view){
+            cs_key_describe(keys[i])->public_key, cs_key_describe(keys[i])->public_key_size};
+    }
+    assert_ok(cs_audit_seal_sign(keys[0], 1000, hash, signature, error));
+    assert_ok(cs_audit_seal_verify(puk[0], 1000, hash, CS_VIEW_ARRAY(signature), error));
+    assert_fails(
+        CS_E_SIGNATURE, cs_audit_seal_verify(puk[0], 1001, hash, CS_VIEW_ARRAY(signature), error));
+    assert_fails(
+        CS_E_SIGNATURE, cs_audit_seal_verify(puk[1], 1000, hash, CS_VIEW_ARRAY(signature), error));
+    assert_fails(
+        CS_E_SIGNATURE, cs_audit_seal_verify(puk[0], 1000, hash, (cs_view){signature, 63}, error));
+    hash[0] ^= 1;
+    assert_fails(
+        CS_E_SIGNATURE, cs_audit_seal_verify(puk[0], 1000, hash, CS_VIEW_ARRAY(signature), error));
+    for (size_t i = 0; i < 2; i++)
+        cs_key_close(&keys[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_key_for_each_use),
         cmocka_unit_test(test_rows_differ),
+        cmocka_unit_test(test_audit_seal),
     };
 
     return cmocka_run_group_tests(tests, open_storage, close_storage);

@@ -491,6 +491,67 @@ static void test_replay(void **state)
     play_close(&p);
 }
 
+/* What a receiver's memory says of its nth question: that it has seen this. */
+static unsigned seen_countdown;
+
+static int seen_nth(
+    void *context, const uint8_t hash[CS_HASH_SIZE], int64_t until, bool *fresh, cs_error *error)
+{
+    (void)context;
+    (void)hash;
+    (void)until;
+    (void)error;
+    *fresh = --seen_countdown != 0;
+    return CS_OK;
+}
+
+/* Each receiver asks its memory about each message, answers too: those bind their request, so that
+ * none comes twice by itself. */
+static void test_memory_is_asked(void **state)
+{
+    const struct {
+        cast_actor *who;
+        unsigned messages;
+    } receivers[] = {
+        {&shared.patient, 1}, {&shared.doctor, 3}, {&shared.pc, 1}, {&shared.hospital, 1}};
+    play p;
+
+    (void)state;
+    play_open(&p, &shared);
+    for (size_t i = 0; i < sizeof receivers / sizeof receivers[0]; i++) {
+        cs_env *env = &receivers[i].who->env;
+        int (*before)(void *, const uint8_t *, int64_t, bool *, cs_error *) = env->seen;
+
+        env->seen = seen_nth;
+        for (unsigned nth = 1; nth <= receivers[i].messages; nth++) {
+            seen_countdown = nth;
+            expect(&p, CS_E_REPLAY);
+        }
+        seen_countdown = receivers[i].messages + 1;
+        assert_ok(play_visit(&p, error));
+        assert_int_equal(seen_countdown, 1); /* and about nothing else */
+        env->seen = before;
+    }
+    play_close(&p);
+}
+
+/* A registration is taken once: who repeats it gets no second credential. */
+static void test_registration_repeated(void **state)
+{
+    cs_registration registration;
+    cs_buf r1 = {0};
+    cast c;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_ED25519, make_soft);
+    cast_at(&c, CAST_START + 1);
+    assert_ok(cast_register(&c, &c.doctor, &r1, NULL, error));
+    assert_fails(CS_E_REPLAY,
+        cs_register_open(&registration, &c.pc.party, &c.pc.env, cs_view_buf(&r1), error));
+    cs_buf_free(&r1);
+    cast_close(&c);
+}
+
 /* Steps of a state machine out of their order. */
 static void test_order(void **state)
 {
@@ -609,6 +670,8 @@ int main(void)
         cmocka_unit_test_setup(test_revoked_certificate, reset_cast),
         cmocka_unit_test_setup(test_consent, reset_cast),
         cmocka_unit_test_setup(test_replay, reset_cast),
+        cmocka_unit_test_setup(test_memory_is_asked, reset_cast),
+        cmocka_unit_test_setup(test_registration_repeated, reset_cast),
         cmocka_unit_test_setup(test_order, reset_cast),
         cmocka_unit_test_setup(test_too_long, reset_cast),
         cmocka_unit_test_setup(test_token_failures, reset_cast),

@@ -23,6 +23,7 @@ typedef struct lie {
 } lie;
 
 static const lie lies[] = {
+    {"chartseal/1 parameters", "signature", CS_E_SIGNATURE},
     {"chartseal/1 R1", "body", CS_E_SIGNATURE},
     {"chartseal/1 R1", "signature", CS_E_SIGNATURE},
     {"chartseal/1 R1", ITSELF, CS_E_STALE},
@@ -127,9 +128,21 @@ static const lie lies[] = {
 };
 #define LIE_COUNT (sizeof lies / sizeof lies[0])
 
+/* The time inside and the one in the clear, both, so that they agree: it is among what is signed.
+ */
+static const lie dated[] = {
+    {"chartseal/1 M1", "t_p1", CS_E_SIGNATURE},
+    {"chartseal/1 M2", "t_d1", CS_E_SIGNATURE},
+    {"chartseal/1 S1", "t_d2", CS_E_SIGNATURE},
+    {"chartseal/1 S2", "t_c", CS_E_STALE}, /* SigC has its own, compared */
+    {"chartseal/1 S3", "t_d3", CS_E_SIGNATURE},
+    {"chartseal/1 S4", "t_hpc1", CS_E_SIGNATURE},
+};
+
 static cast c;
 static play p;
 static const lie *told; /* NULL: everybody is honest */
+static bool both_times;
 static bool was_told;
 
 /* -- the liar ------------------------------------------------------------------------------------
@@ -218,7 +231,7 @@ static const void *tell(const char *label, const cs_schema *schema, const void *
             was_told = true;
         }
     }
-    if (strcmp(told->field, ITSELF) == 0) {
+    if (both_times || strcmp(told->field, ITSELF) == 0) {
         ++*time;
         was_told = true;
     }
@@ -300,6 +313,18 @@ static int publish(cs_error *error)
     return rc;
 }
 
+static int take_parameters(cs_error *error)
+{
+    cs_buf bytes = {0};
+    cs_cloud cloud;
+    int rc = cs_cloud_publish(&bytes, &c.cloud, c.pc.sign, error);
+
+    if (rc == CS_OK)
+        rc = cs_cloud_parse(&cloud, cs_view_buf(&bytes), error);
+    cs_buf_free(&bytes);
+    return rc;
+}
+
 /* Everything in which the label may come by. */
 static int play_for(const char *label, cs_error *error)
 {
@@ -310,9 +335,27 @@ static int play_for(const char *label, cs_error *error)
         rc = cast_register(&c, &c.other_patient, NULL, NULL, error);
     else if (strcmp(label, "chartseal/1 P1") == 0)
         rc = publish(error);
+    else if (strcmp(label, "chartseal/1 parameters") == 0)
+        rc = take_parameters(error);
     else
         rc = play_visit(&p, error);
     return rc;
+}
+
+static void must_refuse(const lie *l)
+{
+    cs_error error = {0};
+    int rc;
+
+    told = l;
+    was_told = false;
+    rc = play_for(l->label, &error);
+    if (!was_told)
+        fail_msg("%s, %s: never came by", l->label, l->field);
+    if (rc != (int)l->code)
+        fail_msg("%s, %s: wanted %s, got %s (%s)", l->label, l->field, cs_code_name(l->code),
+            cs_code_name(rc), error.message);
+    told = NULL;
 }
 
 static void test_lies(void **state)
@@ -321,25 +364,18 @@ static void test_lies(void **state)
     cast_open(&c, CS_SUITE_ED25519, make_soft);
     play_open(&p, &c);
     for (size_t i = 0; i < LIE_COUNT; i++) {
-        cs_error error = {0};
-        int rc;
-
-        if (lies[i].code == NOT_COMPARED)
-            continue;
-        told = &lies[i];
-        was_told = false;
-        rc = play_for(told->label, &error);
-        if (!was_told)
-            fail_msg("%s, %s: never came by", told->label, told->field);
-        if (rc != (int)told->code)
-            fail_msg("%s, %s: wanted %s, got %s (%s)", told->label, told->field,
-                cs_code_name(told->code), cs_code_name(rc), error.message);
-        told = NULL;
+        if (lies[i].code != NOT_COMPARED)
+            must_refuse(&lies[i]);
     }
+    both_times = true;
+    for (size_t i = 0; i < sizeof dated / sizeof dated[0]; i++)
+        must_refuse(&dated[i]);
+    both_times = false;
     /* all honest: so it was the lie each time */
     assert_ok(play_for("chartseal/1 R1", error));
     assert_ok(play_for("chartseal/1 M1", error));
     assert_ok(play_for("chartseal/1 P1", error));
+    assert_ok(play_for("chartseal/1 parameters", error));
     play_close(&p);
     cast_close(&c);
 }
