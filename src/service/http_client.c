@@ -151,7 +151,7 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
 static int explain(const exchange *x, CURLcode code)
 {
     const char *why = x->why[0] != '\0' ? x->why : curl_easy_strerror(code);
-    curl_off_t connected = 0;
+    long sent = 0;
 
     switch (code) {
     case CURLE_COULDNT_CONNECT:
@@ -161,8 +161,9 @@ static int explain(const exchange *x, CURLcode code)
             "%s does not answer: %s; see that the service runs and the address is right", x->url,
             why);
     case CURLE_OPERATION_TIMEDOUT:
-        (void)curl_easy_getinfo(x->client->curl, CURLINFO_CONNECT_TIME_T, &connected);
-        if (connected == 0)
+        /* CS_E_UNREACHABLE is tried again, so it is for what never left */
+        (void)curl_easy_getinfo(x->client->curl, CURLINFO_REQUEST_SIZE, &sent);
+        if (sent == 0)
             return CS_FAIL(x->error, CS_E_UNREACHABLE,
                 "%s cannot be connected to in time; see that the address is right", x->url);
         return CS_FAIL(x->error, CS_E_TIMEOUT, "%s is too slow: %s; try again later", x->url, why);
@@ -243,6 +244,10 @@ static CURLcode set_body(
         return CURLE_OUT_OF_MEMORY;
     SET(CURLOPT_HTTPHEADER, *headers);
     SET(CURLOPT_POST, 1L);
+    /* libcurl sends again what got no answer on a connection of before: on one of its own it is
+     * sent once */
+    SET(CURLOPT_FRESH_CONNECT, 1L);
+    SET(CURLOPT_FORBID_REUSE, 1L);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
     SET(CURLOPT_POSTFIELDS, body.n == 0 ? "" : (const char *)body.p); /* not copied */
 #undef SET

@@ -3,7 +3,8 @@
 #define SERVICE_HTTP_CLIENT_H
 
 /*
- * The HTTP client of the parties. One handle per thread; it keeps its connection between calls.
+ * The HTTP client of the parties. One handle per thread; it keeps its connection between GETs, and
+ * a POST has one of its own.
  *
  * An answer with any HTTP status is an answer: the call returns CS_OK, and the status and the body
  * (which may be a refusal of the protocol) are for the caller to read. A call fails only if there
@@ -12,8 +13,9 @@
  * or TLS that does not check), CS_E_USAGE (a bad URL).
  *
  * No redirects are followed, no proxy is taken from the environment unless asked for, and only http
- * and https are spoken. A call is tried again only if no connection came about, or on 503 with
- * Retry-After, and not more than `retries` times: in both cases the server has done nothing.
+ * and https are spoken. A call is tried again only if no byte of it was sent, or on 503 with
+ * Retry-After, which a service gives when it has not looked at the request, and not more than
+ * `retries` times.
  */
 
 #include <chartseal/bytes.h>

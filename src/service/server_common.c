@@ -304,7 +304,7 @@ static int refuse(const cs_server *server, const cs_decision *decision, cs_http_
         cs_server_log_error(server, decision->action, error);
     answer->status = status_of(code);
     answer->content_type = CS_CONTENT_TYPE;
-    answer->retry_after_s = answer->status == 503 ? 1 : 0;
+    /* no Retry-After with 503: what was decided on is remembered, and would be a replay */
     return cs_refusal_make(&answer->body, code, error);
 }
 
