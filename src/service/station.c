@@ -9,6 +9,8 @@
 
 #define REVOCATIONS_AGE_MS 60000 /* fetched again for a patient who comes later than this */
 #define NOTICE_MAX 512
+/* A person looks at M0 and decides; whoever comes next has to wait for it. */
+#define DECISION_MS 120000
 
 typedef struct station {
     cs_home *home;
@@ -65,28 +67,6 @@ static int prepare(station *me, cs_error *error)
     return rc;
 }
 
-static int wait_for_device(station *me, cs_error *error)
-{
-    const cs_station_input *input = me->input;
-    cs_link_listener *listener = NULL;
-    int64_t started = cs_clock_ms();
-    int rc = cs_link_listen(&listener, input->listen_host, input->listen_port, error);
-
-    if (rc == CS_OK)
-        rc = input->listening(input->context, cs_link_listener_port(listener), error);
-    if (rc == CS_OK)
-        rc = cs_link_accept(&me->talk.link, listener, input->patience_ms, input->stop_fd, error);
-    if (rc == CS_E_TIMEOUT)
-        rc = CS_FAIL(error, CS_E_TIMEOUT, "no patient came in %d seconds; see --timeout",
-            input->patience_ms / 1000);
-    if (rc == CS_OK)
-        cs_link_cancel_on(me->talk.link, input->stop_fd);
-    cs_link_listener_free(&listener);
-    if (rc == CS_OK && cs_clock_ms() - started > REVOCATIONS_AGE_MS)
-        rc = refresh_revocations(me, error);
-    return rc;
-}
-
 /* -- the consultation: M0-M3 ---------------------------------------------------------------------
  */
 
@@ -96,13 +76,14 @@ static int meet(station *me, cs_error *error)
     cs_buf m1 = {0};
     cs_buf m2 = {0};
     cs_op_counts before = cs_ops_of_thread();
+    int patience_ms = me->input->patience_ms;
     int rc = cs_visit_d_new(&me->visit, &me->actor->party, me->input->department, &m0, error);
 
     if (rc == CS_OK)
         rc = cs_talk_send_m0(&me->talk, cs_view_buf(&m0), error);
-    /* A person looks at M0 and decides. */
     if (rc == CS_OK)
-        rc = cs_talk_receive(&me->talk, "M1", &m1, me->input->patience_ms, error);
+        rc = cs_talk_receive(
+            &me->talk, "M1", &m1, patience_ms < DECISION_MS ? patience_ms : DECISION_MS, error);
     cs_world_tick(&me->world);
     if (rc == CS_OK)
         rc = cs_visit_d_m1(me->visit, &me->world.env, cs_view_buf(&m1), &m2, error);
@@ -170,13 +151,98 @@ static int receive_m3(station *me, cs_error *error)
     return rc;
 }
 
+/* What one who comes can bring about: it is no reason to send the next away. A failure of our own
+ * token, disk or cloud is one, and so is being told to stop. */
+static bool is_the_visitors(const station *me, int rc)
+{
+    switch (cs_category_of(rc)) {
+    case CS_CATEGORY_INPUT:
+    case CS_CATEGORY_REFUSED:
+    case CS_CATEGORY_NETWORK:
+        return true;
+    default:
+        return rc == CS_E_TIMEOUT || me->talk.refused;
+    }
+}
+
+static void send_away(station *me, const cs_error *why)
+{
+    char text[NOTICE_MAX];
+
+    cs_talk_refuse(&me->talk, why->code);
+    cs_link_free(&me->talk.link);
+    cs_visit_d_free(&me->visit);
+    me->talk.refused = false;
+    (void)snprintf(text, sizeof text, "somebody came, but it was no visit (%.300s); still waiting",
+        why->message);
+    me->input->notice(me->input->context, text);
+}
+
+/* Nobody else came: what became of the last who did is told, if there was one. */
+static int nobody(const station *me, const cs_error *last, cs_error *error)
+{
+    int seconds = me->input->patience_ms / 1000;
+
+    if (last->code == CS_OK)
+        return CS_FAIL(
+            error, CS_E_TIMEOUT, "no patient came in %d seconds; see --timeout", seconds);
+    return CS_FAIL(error, (cs_code)last->code, "no patient came in %d seconds but one: %.400s",
+        seconds, last->message);
+}
+
+/* One after the other, until one's M1 is accepted: whoever is in the network can come first. */
+static int await_patient(station *me, cs_link_listener *listener, cs_error *error)
+{
+    const cs_station_input *input = me->input;
+    int64_t started = cs_clock_ms();
+    int64_t fetched = started;
+    cs_error last = {0};
+    int rc = CS_E_TIMEOUT;
+
+    while (rc != CS_OK) {
+        int64_t passed = cs_clock_ms() - started;
+        int left_ms = passed < input->patience_ms ? input->patience_ms - (int)passed : 0;
+
+        rc = cs_link_accept(&me->talk.link, listener, left_ms, input->stop_fd, error);
+        if (rc == CS_E_TIMEOUT)
+            return nobody(me, &last, error);
+        if (rc != CS_OK)
+            return rc;
+        cs_link_cancel_on(me->talk.link, input->stop_fd);
+        if (cs_clock_ms() - fetched > REVOCATIONS_AGE_MS) {
+            rc = refresh_revocations(me, error);
+            fetched = cs_clock_ms();
+        }
+        if (rc != CS_OK)
+            return rc;
+        rc = meet(me, &last);
+        if (rc != CS_OK && !is_the_visitors(me, rc))
+            return CS_FAIL(error, (cs_code)rc, "%s", last.message);
+        if (rc != CS_OK)
+            send_away(me, &last);
+    }
+    return rc;
+}
+
+static int wait_for_patient(station *me, cs_error *error)
+{
+    const cs_station_input *input = me->input;
+    cs_link_listener *listener = NULL;
+    int rc = cs_link_listen(&listener, input->listen_host, input->listen_port, error);
+
+    if (rc == CS_OK)
+        rc = input->listening(input->context, cs_link_listener_port(listener), error);
+    if (rc == CS_OK)
+        rc = await_patient(me, listener, error);
+    cs_link_listener_free(&listener);
+    return rc;
+}
+
 static int consult(station *me, cs_error *error)
 {
     char text[NOTICE_MAX];
-    int rc = wait_for_device(me, error);
+    int rc = wait_for_patient(me, error);
 
-    if (rc == CS_OK)
-        rc = meet(me, error);
     if (rc == CS_OK)
         rc = receive_m3(me, error);
     if (rc != CS_OK)

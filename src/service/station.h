@@ -36,7 +36,7 @@ typedef struct cs_station_input {
     const char *signal_path; /* NULL: a name of the station's, in the home */
     const char *record_path; /* NULL: as well */
     const char *media_type;  /* of the diagnosis */
-    int patience_ms;         /* how long to wait for a patient, and for the patient to decide */
+    int patience_ms;         /* how long to wait for a patient */
     int stop_fd;             /* -1, or readable when it is time to give up */
     int progress_fd;
     /* The station listens on that port. */

@@ -35,13 +35,14 @@ int cs_talk_send_chunk(cs_talk *talk, const char *type, cs_view chunk, bool fina
     return rc == CS_OK ? log_to(talk, type, chunk, error) : rc;
 }
 
-static int take_refusal(const cs_talk *talk, cs_view refusal, cs_error *error)
+static int take_refusal(cs_talk *talk, cs_view refusal, cs_error *error)
 {
     char who[64];
     int rc = log_from(talk, "refusal", refusal, error);
 
     if (rc != CS_OK)
         return rc;
+    talk->refused = true;
     (void)snprintf(who, sizeof who, "the %s's side", talk->other);
     return cs_refusal_raise(refusal, who, error);
 }
@@ -136,7 +137,7 @@ int cs_talk_send_m0(cs_talk *talk, cs_view m0, cs_error *error)
     cs_buf hello = {0};
     cs_buf sealed = {0};
     cs_buf message = {0};
-    int rc = cs_talk_receive(talk, "hello", &hello, CS_ANSWER_MS, error);
+    int rc = cs_talk_receive(talk, "hello", &hello, CS_HELLO_MS, error);
 
     if (rc == CS_OK)
         rc = cs_hpke_seal(

@@ -13,6 +13,8 @@
 
 #include <chartseal/session.h>
 
+/* The first bytes after connecting: a port scanner sends none, and others wait behind it. */
+#define CS_HELLO_MS 3000
 /* A machine answers in this time; people are given longer by whoever calls. */
 #define CS_ANSWER_MS 30000
 
@@ -30,6 +32,7 @@ typedef struct cs_talk {
     cs_link *link;
     const char *me, *other; /* names of parties, static storage */
     cs_wire_log *log;       /* not owned; NULL: the other side keeps it */
+    bool refused;           /* the error is the other side's refusal */
 } cs_talk;
 
 CS_MUST_CHECK int cs_talk_send(cs_talk *talk, const char *type, cs_view message, cs_error *error);

@@ -197,7 +197,7 @@ visit() {
     "$chartseal" doctor visit --dir "$work/$doctor" --listen 127.0.0.1:0 \
         --port-file "$work/visit.port" --department "$department" \
         --diagnosis "$data/diagnosis.txt" --record-out "$work/visit.record" \
-        --signal-out "$work/visit.signal" --timeout 60 --json "$@" \
+        --signal-out "$work/visit.signal" --timeout "${patience:-60}" --json "$@" \
         >"$work/visit-doctor.json" 2>"$work/log/doctor.err" &
     station=$!
     for ((i = 0; i < 200; i++)); do

@@ -118,7 +118,9 @@ for more in "" --no-record; do # without being required, it stops nobody from be
 done
 visit 4 4 "a consent for another department" --doctor "$doctor_id" --consent-department cardiology \
     -- --department general-medicine
-visit 4 4 "another doctor than agreed" --doctor dr-somebody-else -- --department general-medicine
+# the station waits for somebody else then, and tells of this one at the end
+visit 4 4 "another doctor than agreed" --doctor dr-somebody-else -- --department general-medicine \
+    --timeout 12
 visit 5 5 "a hospital that has none" --doctor "$doctor_id" -- --department general-medicine \
     --hospital hospital-south --require-record
 visit 0 0 "the same, not required" --doctor "$doctor_id" -- --department general-medicine \
@@ -152,6 +154,32 @@ refused 8 "127.0.0.1" patient visit --dir "$state/patient" --station "$station" 
     --doctor "$doctor_id" --diagnosis-out "$work/x"
 refused 10 "--timeout" doctor visit --dir "$state/doctor" --listen 127.0.0.1:0 --timeout 1 \
     --department general-medicine --diagnosis "$data/diagnosis.txt"
+
+# -- strangers who come first: one hangs up, one says nothing, one talks nonsense, one refuses
+start_station --diagnosis "$data/diagnosis.txt" --department general-medicine --no-record
+python3 - "${station##*:}" <<'PY' &
+import socket, sys, time
+
+def come(words):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    s.sendall(words)
+    return s
+
+come(b"").close()
+silent = come(b"")
+nonsense = come(b"GET / HTTP/1.1\r\n\r\n")
+refusal = b"\x83\x73chartseal/1 refusal\x66replay\x60"
+refusing = come(len(refusal).to_bytes(4, "big") + b"\x04" + refusal)
+time.sleep(30)
+PY
+strangers=$!
+sleep 1
+patient_status=0
+"$chartseal" patient visit --dir "$state/patient" --station "$station" --doctor "$doctor_id" \
+    --diagnosis-out "$work/diagnosis" --json >"$work/patient.json" || patient_status=$?
+equal "a patient after strangers" 0 "$patient_status"
+ends "$station_pid" "a station that strangers came to" 0
+kill -KILL "$strangers"
 
 # -- the processes are closed to debuggers and leave no core
 for pid in "$cloud_pid" "$hospital_pid"; do
@@ -255,12 +283,12 @@ cp -a "$work/crl.pem" "$state/doctor/crl.pem"
 cp -a "$state/patient/crl.pem" "$work/crl.pem"
 cp "$state/authority/crl.pem" "$state/patient/crl.pem"
 visit 4 4 "a patient who knows of the revocation" --doctor "$doctor_id" -- \
-    --department general-medicine
+    --department general-medicine --timeout 12
 cp -a "$work/crl.pem" "$state/patient/crl.pem"
 refused 5 "serial" authority revoke --dir "$state/authority" --serial 4000000000000001
 "$chartseal" cloud revoke --dir "$state/cloud" --role patient --id "$patient_id" >/dev/null
 sleep 3 # the service hands out the new list within two seconds
-visit 4 4 "a revoked patient" --doctor "$doctor_id" -- --department general-medicine
+visit 4 4 "a revoked patient" --doctor "$doctor_id" -- --department general-medicine --timeout 12
 
 # -- the audit chains have come through all of it
 kill -TERM "$cloud_pid" "$hospital_pid"

@@ -120,6 +120,7 @@ say "revocation"
 cs cloud revoke --dir "$work/cloud" --role patient --id P-Nowak >/dev/null
 sleep 2.5
 status=0
+patience=15 # nobody else comes
 visit doctor patient2 cardiology || status=$?
 [ "$status" -eq 4 ] || fail "a visit of a revoked patient: $status"
 cs cloud revoke --dir "$work/cloud" --role doctor --id D-1 >/dev/null
