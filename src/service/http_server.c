@@ -175,21 +175,6 @@ static cs_http_watched *watched_of(struct MHD_Connection *connection)
     return info == NULL ? NULL : info->socket_context;
 }
 
-static void name_sender(cs_http_job *job)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(job->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    socklen_t size;
-
-    (void)snprintf(job->from, sizeof job->from, "unknown");
-    if (info == NULL)
-        return;
-    size = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                    : sizeof(struct sockaddr_in);
-    (void)getnameinfo(
-        info->client_addr, size, job->from, sizeof job->from, NULL, 0, NI_NUMERICHOST);
-}
-
 static cs_http_job *new_job(cs_http_server *server, struct MHD_Connection *connection,
     const char *path, const char *method, const char *version)
 {
@@ -202,7 +187,6 @@ static cs_http_job *new_job(cs_http_server *server, struct MHD_Connection *conne
     job->connection = connection;
     job->old_version = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
     job->started_ms = cs_monotonic_ms();
-    name_sender(job);
     for (size_t i = 0; i < config->route_count && job->route == NULL; i++) {
         if (strcmp(config->routes[i].path, path) == 0 &&
             strcmp(config->routes[i].method, method) == 0)

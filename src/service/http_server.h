@@ -43,7 +43,6 @@ typedef struct cs_http_request {
     const char *method;
     const char *path;      /* without the query, which is ignored */
     const char *procedure; /* of the route */
-    const char *from;      /* numeric address of the other end, for the logs */
     cs_view body;          /* valid until the handler returns */
 } cs_http_request;
 

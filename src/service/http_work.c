@@ -147,7 +147,6 @@ static void call_handler(cs_http_job *job, void *worker)
         .method = job->route->method,
         .path = job->route->path,
         .procedure = job->route->procedure,
-        .from = job->from,
         .body = cs_view_buf(&job->body),
     };
     cs_error error = {0};

@@ -18,8 +18,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define CS_HTTP_FROM_MAX 64
-
 typedef enum cs_http_state {
     CS_HTTP_RECEIVING, /* headers are here, the body is coming */
     CS_HTTP_IN_WORK,   /* for a worker: call the handler */
@@ -37,7 +35,6 @@ typedef struct cs_http_job {
     bool too_large;
     bool no_room;
     bool active; /* counted in server->active */
-    char from[CS_HTTP_FROM_MAX];
     int64_t started_ms;
     cs_buf body;
     size_t charged; /* of the budget, for the body */

@@ -39,6 +39,7 @@ static const char *const steps[] = {
     /* What waits is asked for by its kind; a list of all records comes in order without a sort. */
     "ALTER TABLE outbox ADD COLUMN kind INTEGER NOT NULL DEFAULT 1;"
     "CREATE INDEX outbox_kind ON outbox (kind, number);"
+    "DROP TABLE setting;" /* nobody ever kept anything there */
     "CREATE INDEX record_stored ON record (stored_at);"
     "PRAGMA user_version = 2;",
 };

@@ -110,10 +110,6 @@ static int bind_all(sqlite3_stmt *statement, const char *format, va_list argumen
         case 'u':
             result = bind_number(statement, at, va_arg(arguments, uint64_t));
             break;
-        case 't':
-            result = sqlite3_bind_text(
-                statement, at, va_arg(arguments, const char *), -1, SQLITE_STATIC);
-            break;
         default:
             result = SQLITE_MISUSE;
         }

@@ -40,7 +40,7 @@ struct cs_store {
 int cs_sql_fail(cs_store *store, int result, cs_error *error);
 
 /* A cached statement with its parameters bound, one letter each: k a 32-byte key, d a record id,
- * v a cs_view *, i an int64_t, u an uint64_t, t a text. What is bound must live until cs_sql_end.
+ * v a cs_view *, i an int64_t, u an uint64_t. What is bound must live until cs_sql_end.
  */
 CS_MUST_CHECK int cs_sql_start(
     cs_store *store, sqlite3_stmt **out, cs_error *error, const char *sql, const char *format, ...);

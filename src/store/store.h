@@ -44,12 +44,6 @@ bool cs_store_in_group(const cs_store *store);
 CS_MUST_CHECK int cs_store_seen(cs_store *store, const uint8_t hash[32], int64_t now, int64_t until,
     bool *fresh, cs_error *error);
 
-/* -- sealed settings of a role: small values by name (not secret names). CS_E_NOT_FOUND. */
-CS_MUST_CHECK int cs_store_put_setting(
-    cs_store *store, const char *name, cs_view value, cs_error *error);
-CS_MUST_CHECK int cs_store_get_setting(
-    cs_store *store, const char *name, cs_buf *value, cs_error *error);
-
 /* -- enrolment codes (PC): one use each. */
 CS_MUST_CHECK int cs_store_add_enrolment(
     cs_store *store, const uint8_t key[32], int64_t not_after, cs_error *error);

@@ -37,26 +37,6 @@ static int meet_record(void *context, const cs_record_row *row, cs_error *error)
     return meet(context, row->sealed, error);
 }
 
-static void test_settings(void **state)
-{
-    cs_store *store = place_open();
-    cs_buf value = {0};
-
-    (void)state;
-    assert_fails(CS_E_NOT_FOUND, cs_store_get_setting(store, "a", &value, error));
-    assert_ok(cs_store_put_setting(store, "a", cs_view_str("one"), error));
-    assert_ok(cs_store_put_setting(store, "a", cs_view_str("two"), error));
-    assert_ok(cs_store_put_setting(store, "empty", (cs_view){0}, error));
-    assert_fails(CS_E_TOO_LARGE, cs_store_put_setting(store, "a", CS_VIEW_ARRAY(large), error));
-    assert_ok(cs_buf_set(&value, cs_view_str("before "), error));
-    assert_ok(cs_store_get_setting(store, "a", &value, error));
-    assert_ok(cs_store_get_setting(store, "empty", &value, error));
-    assert_true(cs_view_equal(cs_view_buf(&value), cs_view_str("before two")));
-    cs_buf_free(&value);
-    cs_store_close(&store);
-    cs_store_close(&store);
-}
-
 static void test_seen(void **state)
 {
     const uint8_t hash[32] = {1};
@@ -372,7 +352,6 @@ static void test_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PLACE_TEST(test_settings),
         PLACE_TEST(test_seen),
         PLACE_TEST(test_enrolment),
         PLACE_TEST(test_credentials),

@@ -61,7 +61,6 @@ static void fill(cs_store *store)
         assert_ok(cs_store_seen(store, key, 1, 99, &fresh, error));
         assert_ok(cs_store_add_enrolment(store, key, 99, error));
     }
-    assert_ok(cs_store_put_setting(store, "a", value, error));
 }
 
 static int keep_first(int so_far, int rc)
@@ -95,9 +94,8 @@ static int read_all(cs_store *store, cs_error *error)
     uint64_t head;
     uint8_t hash[32];
     size_t n = 0;
-    int rc = cs_store_get_setting(store, "a", &out, error);
+    int rc = read_keyed(store, &out, &n, error);
 
-    rc = keep_first(rc, read_keyed(store, &out, &n, error));
     rc = keep_first(rc, cs_store_find_records(store, NULL, 99, take_record, &n, error));
     rc = keep_first(
         rc, cs_store_get_outbox(store, CS_OUTBOX_PUBLICATION, 0, 99, take_outbox, &n, error));
@@ -117,7 +115,6 @@ static int write_some(cs_store *store, cs_error *error)
 
     rc = keep_first(rc, cs_store_seen(store, key, 1, 99, &fresh, error));
     rc = keep_first(rc, cs_store_next_serial(store, &serial, error));
-    rc = keep_first(rc, cs_store_put_setting(store, "a", CS_VIEW_ARRAY(bytes), error));
     rc = keep_first(
         rc, cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, key, CS_VIEW_ARRAY(bytes), 1, error));
     rc = keep_first(rc, cs_store_record_begin(store, key, error));

@@ -16,11 +16,6 @@ static const uint8_t record_id[CS_RECORD_ID_SIZE] = {1};
 
 typedef int (*call_fn)(cs_store *store, cs_error *error);
 
-static int put_setting(cs_store *store, cs_error *error)
-{
-    return cs_store_put_setting(store, "a", LARGE, error);
-}
-
 static int put_index(cs_store *store, cs_error *error)
 {
     return cs_store_put_index(store, key, key, LARGE, 1, error);
@@ -120,7 +115,6 @@ static const struct {
     call_fn call;
     bool grows; /* needs a page more */
 } calls[] = {
-    {put_setting, true},
     {put_index, true},
     {put_outbox, true},
     {append_audit, true},
@@ -145,7 +139,6 @@ static cs_store *open_filled(void)
     cs_store *store = place_open();
 
     memset(large, 'x', sizeof large);
-    assert_ok(cs_store_put_setting(store, "a", cs_view_str("before"), error));
     assert_ok(cs_store_put_index(store, key, key, cs_view_str("before"), 1, error));
     assert_ok(
         cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, key, cs_view_str("before"), 1, error));
@@ -163,7 +156,7 @@ static cs_store *open_filled(void)
 static int64_t sum_up(void)
 {
     return place_number(
-        "SELECT (SELECT sum(length(value)) FROM setting) + (SELECT count(*) FROM seen)"
+        "SELECT (SELECT count(*) FROM seen)"
         " + (SELECT sum(length(sealed) + length(signature) + 3) FROM audit)"
         " + (SELECT sum(length(sealed) + 5) FROM index_row)"
         " + (SELECT sum(length(sealed) + 7) FROM outbox)"
@@ -271,7 +264,7 @@ static void test_group_goes_on(void **state)
     assert_ok(cs_store_limit_pages(store, 1, error));
     assert_ok(cs_store_begin(store, error));
     assert_ok(see(store, error));
-    assert_fails(CS_E_DISK_FULL, put_setting(store, error));
+    assert_fails(CS_E_DISK_FULL, put_index(store, error));
     (void)!revoke_one(store, &(cs_error){0});
     (void)!cs_store_commit(store, &(cs_error){0});
     assert_true(sum_up() == before || sum_up() == before + 2); /* none, or both that went well */

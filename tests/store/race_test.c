@@ -257,7 +257,7 @@ static int hold_lock(int number, int tell)
 
     if (cs_store_open(&store, place_path, &error) != CS_OK ||
         cs_store_begin(store, &error) != CS_OK ||
-        cs_store_put_setting(store, "a", cs_view_str("theirs"), &error) != CS_OK ||
+        cs_store_append_audit(store, 1, cs_view_str("theirs"), NULL, &error) != CS_OK ||
         !place_tell(tell, &number, sizeof number))
         return 1;
     (void)poll(NULL, 0, number);
@@ -268,22 +268,19 @@ static int hold_lock(int number, int tell)
 static void test_waits_for_lock(void **state)
 {
     cs_store *store = place_open();
-    cs_buf value = {0};
+    uint64_t number = 0;
     place_child child;
     int told;
 
     (void)state;
-    assert_ok(cs_store_put_setting(store, "a", cs_view_str("before"), error));
+    assert_ok(cs_store_append_audit(store, 1, cs_view_str("before"), NULL, error));
     child = place_fork(hold_lock, 300);
     assert_true(place_hear(&child, &told, sizeof told));
-    assert_ok(cs_store_get_setting(store, "a", &value, error));
-    assert_true(cs_view_equal(cs_view_buf(&value), cs_view_str("before")));
-    assert_ok(cs_store_put_setting(store, "b", cs_view_str("ours"), error));
-    cs_buf_clear(&value);
-    assert_ok(cs_store_get_setting(store, "a", &value, error));
-    assert_true(cs_view_equal(cs_view_buf(&value), cs_view_str("theirs")));
+    assert_ok(cs_store_count(store, "audit", &number, error));
+    assert_int_equal(number, 1);
+    assert_ok(cs_store_append_audit(store, 1, cs_view_str("ours"), &number, error));
+    assert_int_equal(number, 3); /* behind theirs */
     assert_int_equal(place_join(&child), 0);
-    cs_buf_free(&value);
     cs_store_close(&store);
 }
 
