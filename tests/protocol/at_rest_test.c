@@ -86,6 +86,54 @@ static void test_rows_differ(void **state)
     }
 }
 
+static int open_row(const cs_row_keys *keys, cs_view sealed, cs_buf *plain, cs_error *error)
+{
+    cs_index_value value;
+
+    cs_buf_clear(plain);
+    return cs_value_open(&cs_index_value_schema, &value, plain, keys->value,
+        CS_VIEW_ARRAY(keys->row), sealed, error);
+}
+
+/* W2: whoever has the index's database reads no row in it, and can neither alter one nor put one
+ * patient's in the place of another's. */
+static void test_index_row_moved(void **state)
+{
+    const cs_row_keys mine = keys_of(CS_TABLE_INDEX, "patient-4711", "cardiology");
+    const cs_row_keys other = keys_of(CS_TABLE_INDEX, "patient-0815", "cardiology");
+    const cs_index_value value = {.id_hpc = cs_view_str("hospital-north"),
+        .credential_hpc = cs_view_str("a credential"),
+        .url = cs_view_str("https://records.north.example")};
+    cs_buf again = {0};
+    cs_buf plain = {0};
+    cs_buf sealed = {0};
+
+    (void)state;
+    assert_ok(cs_value_seal(
+        &sealed, mine.value, CS_VIEW_ARRAY(mine.row), &cs_index_value_schema, &value, error));
+    assert_ok(cs_value_seal(
+        &again, mine.value, CS_VIEW_ARRAY(mine.row), &cs_index_value_schema, &value, error));
+    assert_false(cs_view_equal(cs_view_buf(&sealed), cs_view_buf(&again))); /* no pad to be had */
+    for (size_t at = 0; at + value.id_hpc.n <= sealed.n; at++)
+        assert_memory_not_equal(sealed.p + at, value.id_hpc.p, value.id_hpc.n);
+    assert_ok(open_row(&mine, cs_view_buf(&sealed), &plain, error));
+    assert_fails(CS_E_DECRYPT, open_row(&other, cs_view_buf(&sealed), &plain, error));
+    {
+        cs_row_keys mixed = mine; /* and the row's key is bound even where the value key is known */
+
+        memcpy(mixed.row, other.row, sizeof mixed.row);
+        assert_fails(CS_E_DECRYPT, open_row(&mixed, cs_view_buf(&sealed), &plain, error));
+    }
+    for (size_t i = 0; i < sealed.n; i++) {
+        sealed.p[i] ^= 1;
+        assert_fails(CS_E_DECRYPT, open_row(&mine, cs_view_buf(&sealed), &plain, error));
+        sealed.p[i] ^= 1;
+    }
+    cs_buf_free(&again);
+    cs_buf_free(&plain);
+    cs_buf_free(&sealed);
+}
+
 /* The seal of the audit chain is over its number and its hash, by that key. */
 static void test_audit_seal(void **state)
 {
@@ -121,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_key_for_each_use),
         cmocka_unit_test(test_rows_differ),
+        cmocka_unit_test(test_index_row_moved),
         cmocka_unit_test(test_audit_seal),
     };
 
