@@ -268,6 +268,18 @@ int p11_session_take(p11_token *token, p11_session *out, cs_error *error)
     return rc;
 }
 
+/* With the last session of a process the token logs it out, and a person would be asked for the PIN
+ * again because one operation failed: another session is opened before that one is closed. Called
+ * with the lock, which is given up meanwhile. */
+static void keep_login(p11_token *token)
+{
+    p11_session fresh;
+    bool again = false;
+
+    if (open_one_more(token, &fresh, &again, NULL) == CS_OK && !again)
+        token->idle[token->idle_count++] = fresh;
+}
+
 void p11_session_give(p11_token *token, const p11_session *session, bool healthy, bool lost)
 {
     bool current, keep;
@@ -277,6 +289,8 @@ void p11_session_give(p11_token *token, const p11_session *session, bool healthy
     if (lost && current)
         token->lost = true;
     keep = healthy && current && !token->lost;
+    if (current && !token->lost && !keep && token->open_count == 1)
+        keep_login(token);
     if (!keep) {
         /* closed before it is counted down: who opens the next must find room for it */
         (void)pthread_mutex_unlock(&token->lock);

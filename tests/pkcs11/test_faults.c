@@ -168,6 +168,29 @@ static void test_not_retried_for_ever(void **state)
     cs_token_close(&token);
 }
 
+/* A failed operation costs its session, but not the login, though it was the only session. */
+static void test_failure_keeps_login(void **state)
+{
+    cs_token *token = fixture_open_with(1, 0);
+    cs_key *key = new_key(token, "one", CS_USE_SIGN);
+
+    (void)state;
+    fixture_script("C_Sign 1 fail 0x6\n");
+    assert_fails(CS_E_TOKEN, sign_once(key, error));
+    assert_ok(sign_once(key, error));
+    assert_int_equal(fixture_calls("C_Login"), 0);
+    assert_int_equal(fixture_calls("C_OpenSession"), 1);
+    assert_int_equal(fixture_calls("C_CloseSession"), 1);
+    /* a token that has no second session is logged in to again */
+    fixture_script("C_Sign 1 fail 0x6\nC_OpenSession 1 fail 0xb1\n");
+    assert_fails(CS_E_TOKEN, sign_once(key, error));
+    assert_ok(sign_once(key, error));
+    assert_int_equal(fixture_calls("C_Login"), 1);
+    fixture_script("");
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
 /* After a loss, another key under the old name must not be used. */
 static void test_replaced_key_is_noticed(void **state)
 {
@@ -374,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_lost_sessions),
         cmocka_unit_test(test_gone_for_a_while),
         cmocka_unit_test(test_not_retried_for_ever),
+        cmocka_unit_test(test_failure_keeps_login),
         cmocka_unit_test(test_replaced_key_is_noticed),
         cmocka_unit_test(test_odd_answers),
         cmocka_unit_test(test_peer_point_as_der),
