@@ -202,9 +202,19 @@ static int open_one_more(p11_token *token, p11_session *out, bool *again, cs_err
     rv = open_session(token, &out->handle);
     (void)pthread_mutex_lock(&token->lock);
     *again = false;
-    if (rv == CKR_OK)
+    if (rv == CKR_OK && out->generation == token->generation)
         return CS_OK;
+    if (rv == CKR_OK) {
+        /* the token was lost and found meanwhile: this session may be of either side */
+        (void)pthread_mutex_unlock(&token->lock);
+        close_session(token, out->handle);
+        (void)pthread_mutex_lock(&token->lock);
+    }
     token->open_count--;
+    if (rv == CKR_OK) {
+        *again = true;
+        return CS_OK;
+    }
     if (rv == CKR_SESSION_COUNT && token->open_count > 0) {
         token->lowered = token->open_count; /* it has fewer than it told, or others have them */
         token->lowered_until_ms = now_ms() + P11_LOWERED_MS;

@@ -346,6 +346,28 @@ static void test_session_count_passes(void **state)
     cs_token_close(&token);
 }
 
+/* A session whose opening began before the token was lost, and ended after it was found again, is
+ * not used: the keys are found once, by whoever found the token. */
+static void test_opened_across_a_loss(void **state)
+{
+    cs_token *token = fixture_open_with(8, 3000);
+    cs_key *key = new_key(token, "across", CS_USE_SIGN);
+    slow other = {.key = key};
+    pthread_t thread;
+
+    (void)state;
+    fixture_script("C_Sign 1 delay 300\nC_Sign 1 fail 0x32\nC_OpenSession 1 delay 900\n");
+    assert_int_equal(pthread_create(&thread, NULL, sign_slowly, &other), 0);
+    pause_ms(100);
+    assert_ok(sign_once(key, error));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(other.rc, CS_OK);
+    assert_int_equal(fixture_calls("C_FindObjectsInit"), 2); /* private half, public half */
+    fixture_script("");
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
 static void test_lost_while_making(void **state)
 {
     cs_token *token = fixture_open();
@@ -404,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_session_count),
         cmocka_unit_test(test_session_count_passes),
+        cmocka_unit_test(test_opened_across_a_loss),
         cmocka_unit_test(test_lost_while_making),
         cmocka_unit_test(test_lost_delivery),
     };
