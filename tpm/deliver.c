@@ -138,7 +138,7 @@ static TSS2_RC acts_as(tpm_job *job, const import *i)
 {
     ESYS_TR *object = &job->scratch[0];
     uint8_t *k = cs_secret_new(32);
-    uint8_t q[65], there[32], here[32];
+    uint8_t q[65], there[32] = {0}, here[32] = {1};
     TPM2B_AUTH auth = tpm_auth_value(job->token);
     TSS2_RC rc = load(job, i, object);
 

@@ -80,6 +80,7 @@ void tpm_give(tpm_token *token)
 
     if (unshared && tpm_now_ms() - token->link.since_ms > TPM_HOLD_MS) {
         tpm_link_drop(token, true);
+        token->pause_until_ms = tpm_now_ms() + TPM_PAUSE_MS;
         unshared = false;
     }
     (void)pthread_mutex_lock(&token->lock);

@@ -102,7 +102,9 @@ static bool wait_a_little(tpm_job *job, tpm_fate fate, unsigned *backoff_ms)
         token->untidy = false;
     }
     tpm_sleep_ms(*backoff_ms);
-    *backoff_ms = *backoff_ms * 2 > TPM_BACKOFF_MAX_MS ? TPM_BACKOFF_MAX_MS : *backoff_ms * 2;
+    *backoff_ms *= 2;
+    if (*backoff_ms > (fate == TPM_SHORT ? TPM_SHORT_MAX_MS : TPM_BACKOFF_MAX_MS))
+        *backoff_ms = fate == TPM_SHORT ? TPM_SHORT_MAX_MS : TPM_BACKOFF_MAX_MS;
     return true;
 }
 
@@ -122,7 +124,7 @@ static tpm_fate fate_of(const tpm_job *job, const tpm_key *key, TSS2_RC rc)
 {
     tpm_fate fate = tpm_rc_fate(rc);
 
-    if (fate == TPM_REFUSED && job->at_stake && !job->lost &&
+    if (fate == TPM_REFUSED && job->at_stake && job->lost == 0 &&
         key->proved_turn == job->token->auth_turn)
         return TPM_LOST;
     return fate;
@@ -131,7 +133,8 @@ static tpm_fate fate_of(const tpm_job *job, const tpm_key *key, TSS2_RC rc)
 static int run(tpm_token *token, tpm_key *key, tpm_work work, void *context, cs_error *error)
 {
     unsigned backoff_ms = TPM_BACKOFF_FIRST_MS;
-    bool lost = false, swept = false;
+    unsigned lost = 0;
+    bool swept = false;
     TSS2_RC put_off = TSS2_RC_SUCCESS;
 
     for (;;) {
@@ -162,9 +165,9 @@ static int run(tpm_token *token, tpm_key *key, tpm_work work, void *context, cs_
         token->untidy = token->untidy || fate == TPM_LOST;
         /* after a failure nothing that was loaded is relied on */
         tpm_link_drop(token, !tpm_rc_silent(rc));
-        if (fate != TPM_LOST || lost || late)
+        if (fate != TPM_LOST || late || lost >= (tpm_rc_silent(rc) ? 1 : TPM_LOSSES_MAX))
             return result;
-        lost = true;
+        lost++;
     }
 }
 

@@ -86,8 +86,8 @@ static int take_uri(tpm_key *key, const char *path, cs_error *error)
     if (key->persistent) {
         (void)snprintf(info->label, sizeof info->label, "0x%08x", key->handle);
     } else {
-        if (strlen(path) >= sizeof uri.path)
-            return CS_FAIL(error, CS_E_TOO_LARGE, "the path %s is too long for a URI", path);
+        if (path == NULL || strlen(path) >= sizeof uri.path)
+            return CS_FAIL(error, CS_E_TOO_LARGE, "the path of a key file is too long for a URI");
         (void)snprintf(uri.path, sizeof uri.path, "%s", path);
         tpm_place_label(info->label, path);
     }

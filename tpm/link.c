@@ -50,6 +50,8 @@ TSS2_RC tpm_link_make(tpm_job *job)
         set_job(job);
         return TSS2_RC_SUCCESS;
     }
+    if (tpm_now_ms() < token->pause_until_ms)
+        tpm_sleep_ms(token->pause_until_ms - tpm_now_ms());
     *link = (tpm_link){.root = ESYS_TR_NONE, .session = ESYS_TR_NONE, .since_ms = tpm_now_ms()};
     rc = open_bus(job);
     if (rc == TSS2_RC_SUCCESS) {

@@ -14,11 +14,11 @@ static void add_text(char *out, size_t size, UINT32 value)
     size_t used = strlen(out);
 
     for (int shift = 24; shift >= 0 && used + 1 < size; shift -= 8) {
-        char c = (char)(value >> shift & 0xff);
+        unsigned c = value >> shift & 0xff;
 
-        if (c == '\0')
+        if (c == 0)
             break;
-        out[used++] = c >= ' ' && c < 0x7f ? c : '?';
+        out[used++] = (char)(c >= ' ' && c < 0x7f ? c : '?');
     }
     while (used > 0 && out[used - 1] == ' ')
         used--;

@@ -39,16 +39,20 @@ void tpm_place_label(char label[CS_LABEL_MAX + 1], const char *path)
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
     size_t n = strlen(name), used = 0;
-    unsigned value;
 
     if (n > strlen(SUFFIX) && strcmp(name + n - strlen(SUFFIX), SUFFIX) == 0)
         n -= strlen(SUFFIX);
     for (size_t i = 0; i < n && used < CS_LABEL_MAX; i++) {
         char c = name[i];
 
-        if (c == '%' && i + 2 < n && sscanf(name + i + 1, "%2X", &value) == 1 && value != 0) {
-            c = (char)value;
-            i += 2;
+        if (c == '%' && i + 2 < n) {
+            const char digits[3] = {name[i + 1], name[i + 2], '\0'};
+            unsigned long value = strtoul(digits, NULL, 16);
+
+            if (value != 0) {
+                c = (char)value;
+                i += 2;
+            }
         }
         label[used++] = c;
     }

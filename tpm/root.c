@@ -86,7 +86,8 @@ static int check_remembered(const tpm_token *token, const TPM2B_NAME *name, cs_e
         return CS_OK;
     (void)snprintf(path, sizeof path, "%s/" NAME_FILE, token->dir);
     cs_hex((cs_view){name->name, name->size}, hex);
-    (void)strcat(hex, "\n");
+    hex[2 * name->size] = '\n';
+    hex[2 * name->size + 1] = '\0';
     rc = tpm_place_read(&kept, path, &why);
     if (rc == CS_E_KEY_MISSING) {
         rc = tpm_place_write(path, cs_view_str(hex), true, error);

@@ -29,7 +29,10 @@
 #define TPM_BACKOFF_FIRST_MS 2 /* between two tries of a command the TPM put off */
 #define TPM_BACKOFF_MAX_MS 200 /* a TPM limits the rate of NV writes to some a second */
 #define TPM_IDLE_MS 250        /* rest after which an unshared TPM is let go */
-#define TPM_HOLD_MS 2000       /* no unshared TPM is kept from others longer than that */
+#define TPM_SHORT_MAX_MS 25    /* between two looks for a free place in an unshared TPM */
+#define TPM_HOLD_MS 1000       /* no unshared TPM is kept from others longer than that */
+#define TPM_PAUSE_MS 50        /* after which it is left to them for a moment */
+#define TPM_LOSSES_MAX 5       /* in one job, where the TPM still answers */
 #define TPM_SWEEP_MS 3000 /* a shortage that lasts longer was left by a program that was killed */
 #define TPM_TIDY_MS 1000  /* for leaving a TPM as it was found, when it had been lost */
 #define TPM_LOADED_MAX 4  /* keys kept loaded behind a resource manager */
@@ -132,8 +135,9 @@ typedef struct tpm_token {
     /* of whoever is busy */
     int64_t deadline_ms;
     tpm_link link;
-    bool untidy;   /* what we had loaded may still be there, unknown to us */
-    uint8_t *auth; /* TPM_AUTH_MAX guarded bytes; NULL: not fetched */
+    int64_t pause_until_ms; /* others first */
+    bool untidy;            /* what we had loaded may still be there, unknown to us */
+    uint8_t *auth;          /* TPM_AUTH_MAX guarded bytes; NULL: not fetched */
     size_t auth_size;
     uint64_t auth_turn; /* a new one whenever it is fetched */
 } tpm_token;
@@ -169,7 +173,8 @@ typedef struct tpm_job {
     const char *call;   /* the last call, for messages */
     int rc;             /* a failure of ours, with *error set, when the result is success */
     bool at_stake;      /* the token's authorisation value is sent for the key */
-    bool lost, swept;   /* that has happened in an attempt before */
+    unsigned lost;      /* how often in the attempts before */
+    bool swept;
     cs_error *error;
 } tpm_job;
 typedef TSS2_RC (*tpm_work)(tpm_job *job, void *context);

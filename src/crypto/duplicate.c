@@ -11,6 +11,7 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Numbers of TPM 2.0 Library, Part 2. */
@@ -106,7 +107,7 @@ static int kdf_a(uint8_t *out, size_t n, const uint8_t key[CS_HASH_SIZE], const 
     int rc;
 
     memcpy(key_copy, key, sizeof key_copy);
-    memcpy(label_copy, label, strlen(label));
+    (void)snprintf(label_copy, sizeof label_copy, "%s", label);
     if (context_n > 0)
         memcpy(context_copy, context, context_n);
     rc = derive("KBKDF", parameters, out, n, error);

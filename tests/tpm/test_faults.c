@@ -17,7 +17,7 @@ typedef struct open_keys {
 
 static int use_all(const open_keys *k, cs_error *error)
 {
-    uint8_t digest[32] = {1}, signature[64], d[32], q[65], here[32], there[32];
+    uint8_t digest[32] = {1}, signature[64], d[32], q[65], here[32] = {0}, there[32] = {0};
     int rc = cs_key_sign(k->sign, digest, signature, error);
 
     if (rc == CS_OK)

@@ -93,14 +93,23 @@ static void test_wrong(void **state)
     fixture_forgive();
 }
 
+typedef struct signer {
+    cs_key *key;
+    int result;
+} signer;
+
 static void *work(void *context)
 {
-    return (void *)(intptr_t)sign(context, NULL);
+    signer *s = context;
+
+    s->result = sign(s->key, NULL);
+    return NULL;
 }
 
 static void test_wrong_in_threads(void **state)
 {
     pthread_t threads[THREADS];
+    signer signers[THREADS];
     cs_token *token;
     cs_key *key;
 
@@ -108,13 +117,13 @@ static void test_wrong_in_threads(void **state)
     new_wrong_pin();
     token = open_with(fx.wrong_pin_file, false);
     key = open_key(token, "sign", CS_USE_SIGN);
-    for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, work, key), 0);
     for (int i = 0; i < THREADS; i++) {
-        void *result;
-
-        assert_int_equal(pthread_join(threads[i], &result), 0);
-        assert_int_equal((intptr_t)result, CS_E_PIN_WRONG);
+        signers[i] = (signer){key, CS_OK};
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &signers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(signers[i].result, CS_E_PIN_WRONG);
     }
     assert_int_equal(fixture_failed_tries(), 1);
     cs_key_close(&key);

@@ -81,8 +81,10 @@ static void test_issue(void **state)
     assert_ok(cs_point_decode(
         &pk, CS_SUITE_P256, (cs_view){cs_key_describe(key)->public_key, 33}, error));
     for (int i = 0; i < 20; i++) {
-        cs_view m = {(const uint8_t *)text, (size_t)snprintf(text, sizeof text, "m_X %d", i)};
+        cs_view m;
 
+        (void)snprintf(text, sizeof text, "m_X %d", i);
+        m = cs_view_str(text);
         assert_ok(cs_key_issue(key, m, &r, &s, error));
         assert_ok(cs_issue_verify(&s, &r, &pk, m, &y, error)); /* Eq. 4 */
         assert_ok(cs_implicit_public(&expected, &r, &pk, m, error));
