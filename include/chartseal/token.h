@@ -14,15 +14,33 @@
  * and does not know what kind of token answers. A key is for one use, given when it is opened; any
  * other verb on it is CS_E_USAGE, so a master key can sign nothing but issuance messages.
  *
- * A token is named by a URI: `pkcs11:…` (RFC 7512; module-path in the query). A key's URI must
- * match exactly one private or secret key, or it is CS_E_KEY_MISSING or CS_E_KEY_AMBIGUOUS. A
- * private key that is extractable or not sensitive is CS_E_KEY_EXPOSED, unless it is opened to be
- * audited; so is an s or a storage key that was not made in its token. A public half that is not
- * the private key's is CS_E_KEY_MISSING.
+ * A token is named by a URI: `pkcs11:…` (RFC 7512; module-path in the query) or `tpm2:dir=PATH`. A
+ * key's URI must match exactly one private or secret key, or it is CS_E_KEY_MISSING or
+ * CS_E_KEY_AMBIGUOUS. A private key that is extractable or not sensitive is CS_E_KEY_EXPOSED,
+ * unless it is opened to be audited; so is an s or a storage key that was not made in its token. A
+ * public half that is not the private key's is CS_E_KEY_MISSING.
+ *
+ * A TPM 2.0 keeps few keys itself: it wraps them under its storage root (persistent handle
+ * 0x81000001, made to the TCG's template where it is absent), and they lie in a directory as TSS2
+ * PRIVATE KEY files, which tpm2-tools and tpm2-openssl read too, worth nothing without that TPM.
+ *
+ *   tpm2:dir=PATH              the token: the directory of its key files, one per label
+ *   tpm2:file=PATH             a key file, of this directory or another
+ *   tpm2:handle=0x81XXXXXX     a key at a persistent handle
+ *
+ * each with `?tcti=CONF` (percent-encoded where need be) or without: then TPM2TOOLS_TCTI says where
+ * the TPM is, and else the TSS takes its own default. The root's Name is written to
+ * PATH/storage-root.name at the first use; another root is refused afterwards. In a TPM the PIN is
+ * the authorisation value of every key: its bytes, or their SHA-256 where there are more than 32.
+ * The TPM asks for it at each use, so it stays in guarded memory while the token is open; a wrong
+ * one is sent once, for whichever key comes first, and costs one of the TPM's tries
+ * (dictionary-attack protection is on). Sessions are salted to the storage root and encrypt what is
+ * secret; one thing a TPM cannot encrypt is a signature, and with it the S_X that `issue` makes:
+ * the bus of the public cloud's TPM must be out of reach.
  *
  * Threads: a cs_token and its keys may be used by any number of threads; the backend has a bounded
- * pool of sessions and waits for one for a limited time (CS_E_BUSY). A token remembers the process
- * that opened it and opens itself again in a child after fork.
+ * pool of sessions (a TPM: one) and waits for one for a limited time (CS_E_BUSY). A token remembers
+ * the process that opened it and opens itself again in a child after fork.
  *
  * What a token answers is checked as any input: a signature is verified, a point is decoded with
  * validation, an issuance satisfies S·P = R + e·PK before it is returned.
@@ -123,7 +141,7 @@ typedef struct cs_pin_source {
 typedef struct cs_token_options {
     cs_pin_source pin;    /* a pin-source in the URI comes first */
     unsigned sessions;    /* most sessions at once; 0: 8, or what the token allows if fewer */
-    unsigned timeout_ms;  /* wait for a free session; 0: 10000 */
+    unsigned timeout_ms;  /* wait for a free session, and for all that a TPM does; 0: 10000 */
     bool force_final_try; /* use the last PIN try if it comes to that */
 } cs_token_options;
 
@@ -198,7 +216,8 @@ CS_MUST_CHECK int cs_key_open_sealed(cs_key **out, cs_key *agree, cs_view enc, c
 CS_MUST_CHECK int cs_token_initialise(const char *module, const char *label,
     const char *so_pin_file, const char *pin_file, cs_error *error);
 
-/* Every token of the configured modules, or of the one module named (NULL: the configured). */
+/* Every token of the configured modules, and the TPM of TPM2TOOLS_TCTI where that is set; or those
+ * of the one module named, which may be `tpm2:?tcti=CONF`. */
 typedef int (*cs_token_visit_fn)(void *context, const cs_token_info *info);
 CS_MUST_CHECK int cs_token_list(
     const char *module, cs_token_visit_fn fn, void *context, cs_error *error);
