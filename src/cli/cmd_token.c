@@ -250,7 +250,8 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
 }
 
 static const cs_option list_options[] = {
-    {"module", "FILE", false, "this PKCS#11 module, or tpm2:?tcti=CONF; otherwise all that are configured"},
+    {"module", "FILE", false,
+        "this PKCS#11 module, or tpm2:?tcti=CONF; otherwise all that are configured"},
     CS_JSON_OPTION,
     CS_OPTIONS_END,
 };

@@ -25,7 +25,7 @@
         "wire-log", "FILE", false, "append every message on the wire, a line of JSON each"         \
     }
 #define CS_TOKEN_OPTIONS                                                                           \
-    {"token", "URI", true, "the token, as pkcs11:... (RFC 7512)"},                                 \
+    {"token", "URI", true, "the token, as pkcs11:... (RFC 7512) or tpm2:dir=..."},                 \
         {"pin-file", "FILE", false, "its PIN is the first line; otherwise a person is asked"},     \
         {"pin-env", "NAME", false, "an environment variable that names such a file"},              \
     {                                                                                              \
