@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LISTEN_DEFAULT "127.0.0.1:8441"
 
@@ -125,8 +126,12 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
     uint8_t code[CS_CODE_SIZE] = {0};
     cs_op_counts ops = cs_ops_of_thread();
     cs_opened opened;
+    int lock = -1;
     int rc = cs_open_member(&opened, CS_HOME_HOSPITAL, arguments, error);
 
+    /* A service that goes on with the old S_X would answer nobody who reads the new index. */
+    if (rc == CS_OK)
+        rc = cs_home_lock(&lock, opened.home, true, error);
     if (rc == CS_OK)
         rc = cs_cloud_url(&url, opened.home, arguments, error);
     if (rc == CS_OK)
@@ -140,6 +145,8 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = cs_register_client(opened.home, opened.actor, url, CS_ROLE_HOSPITAL, (cs_view){0},
             CS_VIEW_ARRAY(code), opened.log, error);
+    if (lock >= 0)
+        (void)close(lock);
     if (rc == CS_OK)
         ops = cs_ops_between(ops, cs_ops_of_thread());
     if (rc == CS_OK)

@@ -2,13 +2,16 @@
 #include "service/home.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define CONFIG_NAME "config.json"
+#define LOCK_NAME "in.use"
 #define CONFIG_MAX 65536 /* a screen of text */
 #define FILE_MODE 0600
 
@@ -274,4 +277,26 @@ int cs_home_write(const cs_home *home, const char *name, cs_view bytes, cs_error
 
     cs_home_path(home, name, path);
     return cs_file_write(path, bytes, FILE_MODE, error);
+}
+
+int cs_home_lock(int *fd, const cs_home *home, bool alone, cs_error *error)
+{
+    char path[CS_PATH_MAX];
+    int rc = CS_OK;
+
+    cs_home_path(home, LOCK_NAME, path);
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    if (*fd >= 0 && flock(*fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+        return CS_OK;
+    if (*fd >= 0 && errno == EWOULDBLOCK)
+        rc = CS_FAIL(error, CS_E_BUSY,
+            alone ? "%s is in use with the present credential; stop the service and imports first"
+                  : "%s is being registered; try again when that is done",
+            home->dir);
+    else
+        rc = CS_FAIL(error, CS_E_STORAGE, "%s cannot be locked: %s", path, strerror(errno));
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+    return rc;
 }

@@ -16,6 +16,7 @@
  *   audit.seal        how far its audit log was sealed (audit_mark.h)
  *   biometric.bin     a patient's, with "biometric" in config.json: helper data (biometrics.h)
  *   device.key        the key that helper data is sealed under
+ *   in.use            a lock, empty (a hospital's)
  *
  * Files are written whole or not at all (files.h). Opening a home reads and checks config.json;
  * opening its party opens the token, logs in, opens the keys named in it and loads what there is.
@@ -117,6 +118,10 @@ bool cs_world_knows_revoked(const cs_world *world);
 /* Take a newer list in (signature and dates are checked) and keep it in revocations.cbor. */
 CS_MUST_CHECK int cs_world_revocations(
     cs_world *world, const cs_actor *actor, cs_view bytes, cs_error *error);
+
+/* Whoever works with a party's credential shares in.use; whoever replaces it wants it alone, and
+ * keeps it until close(*fd). CS_E_BUSY at once if that cannot be. */
+CS_MUST_CHECK int cs_home_lock(int *fd, const cs_home *home, bool alone, cs_error *error);
 
 int64_t cs_clock_ms(void);
 

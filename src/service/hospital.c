@@ -31,7 +31,10 @@ int cs_hpc_open(cs_hpc **out, cs_home *home, cs_error *error)
     *out = NULL;
     if (hospital == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a hospital");
-    rc = read_policy(hospital, home, error);
+    hospital->lock = -1;
+    rc = cs_home_lock(&hospital->lock, home, false, error);
+    if (rc == CS_OK)
+        rc = read_policy(hospital, home, error);
     if (rc == CS_OK)
         rc = cs_server_open(&hospital->server, home, error);
     if (rc == CS_OK)
@@ -55,6 +58,8 @@ void cs_hpc_close(cs_hpc **hospital)
     cs_sessions_free(&(*hospital)->sessions);
     cs_outbox_free(&(*hospital)->outbox);
     cs_server_close(&(*hospital)->server);
+    if ((*hospital)->lock >= 0)
+        (void)close((*hospital)->lock);
     free(*hospital);
     *hospital = NULL;
 }

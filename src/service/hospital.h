@@ -18,6 +18,7 @@ typedef struct cs_hpc {
     cs_outbox *outbox;
     cs_publisher *publisher; /* NULL until the service or a command makes one */
     cs_sessions *sessions;   /* NULL but in the service */
+    int lock;                /* on the home: its credential stays while this is open */
     bool allows_emergency;
 } cs_hpc;
 

@@ -96,6 +96,19 @@ echo 0000-zz >"$work/bad.code"
 refused 3 'enrolment code' "${thief[@]}" --code-file "$work/bad.code"
 register_patient patient2 P-Nowak # the same keys and code again: an answer may have been lost
 
+say "a hospital registers again, but not beside its service"
+again=(hospital register --dir "$work/hospital" --code-file "$work/hospital.example.code")
+refused 10 'stop the service' "${again[@]}"
+stop hospital
+cs "${again[@]}" >/dev/null
+start hospital
+for _ in $(seq 100); do
+    [ "$(cs hospital status --dir "$work/hospital" --json | jq .unpublished)" -ne 0 ] || break
+    sleep 0.1
+done
+visit doctor patient cardiology --record "$record"
+cmp "$work/visit.record" "$data/patient.json"
+
 say "emergency"
 emergency=(doctor visit --dir "$work/doctor" --department cardiology --emergency unconscious
     --patient P-Kowalski --diagnosis "$data/diagnosis.txt" --record "$record")
