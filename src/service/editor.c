@@ -4,14 +4,18 @@
 #include "service/files.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FILE_NAME_MAX 4096
+#define TEXT_NAME "diagnosis.txt"
+#define OPEN_MAX_HERE 8 /* descriptors for a walk through what an editor left */
 #define DEFAULT_EDITOR "sensible-editor"
 
 /* The variable may hold options too, so a shell reads it; the name of the file is an argument. */
@@ -51,20 +55,51 @@ static int run_editor(const char *file, cs_error *error)
     return CS_OK;
 }
 
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+/* With what the editor left beside it: backups and swap files hold the text too. */
+static int remove_whole(const char *directory, cs_error *error)
+{
+    if (nftw(directory, remove_one, OPEN_MAX_HERE, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0)
+        return CS_FAIL(error, CS_E_STORAGE,
+            "the editor's files in %s cannot be removed (%s); remove them", directory,
+            strerror(errno));
+    return CS_OK;
+}
+
+static bool has_text(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && status.st_size > 0;
+}
+
 int cs_editor_compose(cs_buf *out, const char *directory, size_t limit, cs_error *error)
 {
-    char path[FILE_NAME_MAX];
-    int fd;
+    char own[FILE_NAME_MAX];
+    char path[FILE_NAME_MAX + sizeof TEXT_NAME];
+    cs_error ignored;
     int rc;
 
-    (void)snprintf(path, sizeof path, "%s/diagnosis.XXXXXX", directory);
-    fd = mkstemp(path);
-    if (fd < 0)
-        return CS_FAIL(error, CS_E_STORAGE, "%s cannot be made: %s", path, strerror(errno));
-    (void)close(fd);
-    rc = run_editor(path, error);
+    (void)snprintf(own, sizeof own, "%s/diagnosis.XXXXXX", directory);
+    if (mkdtemp(own) == NULL)
+        return CS_FAIL(error, CS_E_STORAGE, "%s cannot be made: %s", own, strerror(errno));
+    (void)snprintf(path, sizeof path, "%s/" TEXT_NAME, own);
+    rc = cs_file_write(path, (cs_view){0}, 0600, error);
+    if (rc == CS_OK)
+        rc = run_editor(path, error);
     if (rc == CS_OK)
         rc = cs_file_read(out, path, limit, error);
-    (void)unlink(path);
+    if (rc == CS_OK)
+        return remove_whole(own, error);
+    if (has_text(path))
+        return cs_error_context(error, "the text is kept in %.1000s", path);
+    (void)!remove_whole(own, &ignored);
     return rc;
 }

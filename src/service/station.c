@@ -434,6 +434,8 @@ static int send_and_file(station *me, cs_error *error)
     int filed;
     int rc = write_diagnosis(me, &content, &diagnosis, error);
 
+    if (rc != CS_OK && content.n > 0 && content.n <= CS_DIAGNOSIS_MAX)
+        rc = keep_unfiled(me, cs_view_buf(&content), error);
     if (rc != CS_OK)
         goto out;
     if (me->visit != NULL)
