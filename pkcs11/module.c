@@ -168,12 +168,25 @@ void p11_module_put(p11_module *module)
     (void)pthread_mutex_unlock(&registry.lock);
 }
 
+/* A module may be finalised under us, by other code in the process that has it, too. Its
+ * initialisation is counted by p11-kit, which has to be told to begin anew. */
+static bool has_lost_itself(p11_module *module)
+{
+    CK_INFO info;
+
+    return module->functions->C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED;
+}
+
 int p11_module_revive(p11_module *module, cs_error *error)
 {
+    bool inherited;
     CK_RV rv = CKR_OK;
 
     (void)pthread_mutex_lock(&registry.lock);
-    if (module->pid != getpid()) {
+    inherited = module->pid != getpid();
+    if (inherited || has_lost_itself(module)) {
+        if (!inherited)
+            (void)p11_kit_module_finalize(module->functions);
         rv = p11_kit_module_initialize(module->functions);
         if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED)
             rv = CKR_OK;

@@ -115,7 +115,7 @@ void p11_module_hold(p11_module *module);
 void p11_scan_begin(void);
 void p11_scan_end(void);
 void p11_module_put(p11_module *module);
-/* After fork: initialises it for this process, once. */
+/* After fork, or when the module lost its state: initialises it for this process, once. */
 int p11_module_revive(p11_module *module, cs_error *error);
 void p11_registry_add(p11_token *token);
 void p11_registry_remove(p11_token *token);

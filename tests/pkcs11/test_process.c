@@ -2,8 +2,10 @@
 /* Many threads on few sessions, processes that fork with a token open, others that log in. */
 #include "fixture.h"
 
+#include <dlfcn.h>
 #include <glob.h>
 #include <limits.h>
+#include <p11-kit/pkcs11.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -205,12 +207,35 @@ static void test_token_rewritten(void **state)
     cs_token_close(&token);
 }
 
+/* Other code in the process has the module, too, and finalises it. */
+static void test_finalised_by_others(void **state)
+{
+    void *library = dlopen(CS_SOFTHSM_MODULE, RTLD_NOW);
+    void *symbol = dlsym(library, "C_GetFunctionList");
+    CK_C_GetFunctionList get;
+    CK_FUNCTION_LIST *others;
+    cs_token *token = fixture_open();
+    worker keys = open_keys(token, "finalised");
+
+    (void)state;
+    *(void **)&get = symbol;
+    assert_int_equal(get(&others), CKR_OK);
+    assert_int_equal(others->C_Finalize(NULL), CKR_OK);
+    assert_true(one_round(&keys));
+    assert_int_equal(in_child(&keys, token, false), 0);
+    assert_true(one_round(&keys));
+    close_keys(&keys);
+    cs_token_close(&token);
+    assert_int_equal(dlclose(library), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_token_rewritten),
+        cmocka_unit_test(test_finalised_by_others),
     };
 
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
