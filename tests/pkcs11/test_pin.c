@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 static char directory[64];
@@ -167,22 +168,23 @@ static void test_pinentry(void **state)
     assert_fails(CS_E_PIN_MISSING, get(CS_PIN_PINENTRY, "", "", error));
 }
 
-/* The child asks on a terminal of its own; the parent types, and reads what is shown. */
-static void test_terminal(void **state)
+/* The child asks on a terminal of its own; the parent types, and reads what is shown. Returns the
+ * child's wait status; *echo: is the terminal's echo on afterwards? */
+static int type_at(const char *text, const char *expected, int wanted, bool *echo)
 {
     char shown[512];
     size_t n = 0;
-    int terminal, status;
+    struct termios after;
+    int terminal, status = 0;
     pid_t child;
 
-    (void)state;
     assert_int_equal(setenv("PATH", "/nonexistent", 1), 0); /* no pinentry */
     assert_int_equal(unsetenv("DISPLAY"), 0);
     (void)unsetenv("WAYLAND_DISPLAY");
     child = forkpty(&terminal, NULL, NULL, NULL);
     assert_true(child >= 0);
     if (child == 0)
-        _exit(get(CS_PIN_PINENTRY, "", "2468", NULL) == CS_OK ? 0 : 1);
+        _exit(get(CS_PIN_PINENTRY, "", expected, NULL) == wanted ? 0 : 1);
     for (bool typed = false; n < sizeof shown - 1;) {
         ssize_t got = read(terminal, shown + n, sizeof shown - 1 - n);
 
@@ -191,16 +193,45 @@ static void test_terminal(void **state)
         n += (size_t)got;
         shown[n] = '\0';
         if (!typed && strstr(shown, "token test: ") != NULL) {
-            assert_int_equal(write(terminal, "2468\n", 5), 5);
+            assert_int_equal(write(terminal, text, strlen(text)), (ssize_t)strlen(text));
             typed = true;
         }
     }
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(tcgetattr(terminal, &after), 0);
+    *echo = (after.c_lflag & ECHO) != 0;
     assert_non_null(strstr(shown, "PIN of token test"));
     assert_null(strstr(shown, "2468"));
     (void)close(terminal);
+    return status;
+}
+
+static void test_terminal(void **state)
+{
+    bool echo;
+
+    (void)state;
+    assert_int_equal(type_at("2468\n", "2468", CS_OK, &echo), 0);
+    assert_true(echo);
+    assert_int_equal(type_at("13\x15"
+                             "2469\x7f"
+                             "8\n",
+                         "2468", CS_OK, &echo),
+        0); /* kill, erase */
+    assert_int_equal(type_at("2468\x04", "2468", CS_OK, &echo), 0);
+    assert_int_equal(type_at("\x04", "", CS_E_CANCELLED, &echo), 0);
+}
+
+/* Ctrl-C: no PIN, and the terminal is as it was. */
+static void test_interrupted(void **state)
+{
+    bool echo = false;
+
+    (void)state;
+    assert_int_equal(type_at("24\x03", "", CS_E_CANCELLED, &echo), 0);
+    assert_true(echo);
+    assert_int_equal(type_at("24\x1c", "", CS_E_CANCELLED, &echo), 0); /* Ctrl-backslash */
+    assert_true(echo);
 }
 
 /* A daemon has no terminal and no display: it is told, not left waiting. */
@@ -266,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_pinentry),
         cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_nobody_to_ask),
         cmocka_unit_test(test_uris),
     };
