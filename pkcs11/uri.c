@@ -25,6 +25,16 @@ static bool has_pin_in_path(const char *text)
     return false;
 }
 
+/* Slots are not trusted (a token is found by label and serial), and a module by its name is not
+ * looked up: what would be ignored is refused. */
+static bool has_ignored(P11KitUri *uri)
+{
+    const CK_SLOT_INFO *slot = p11_kit_uri_get_slot_info(uri);
+
+    return p11_kit_uri_get_slot_id(uri) != (CK_SLOT_ID)-1 || slot->slotDescription[0] != '\0' ||
+           slot->manufacturerID[0] != '\0' || p11_kit_uri_get_module_name(uri) != NULL;
+}
+
 int p11_uri_parse(P11KitUri **out, const char *text, cs_error *error)
 {
     P11KitUri *uri = p11_kit_uri_new();
@@ -43,6 +53,12 @@ int p11_uri_parse(P11KitUri **out, const char *text, cs_error *error)
         return CS_FAIL(error, CS_E_USAGE,
             "the pkcs11: URI is not one of RFC 7512 (%s); compare with `token list`",
             result == P11_KIT_URI_OK ? "it has an unknown attribute" : p11_kit_uri_message(result));
+    }
+    if (has_ignored(uri)) {
+        p11_kit_uri_free(uri);
+        return CS_FAIL(error, CS_E_USAGE,
+            "slot-id, slot-description, slot-manufacturer and module-name in a URI are not "
+            "followed; name the token by token= or serial=, the module by module-path=");
     }
     *out = uri;
     return CS_OK;
@@ -129,7 +145,8 @@ int p11_uri_format(char out[CS_URI_MAX], const char *module_path, const CK_TOKEN
     identity = p11_kit_uri_get_token_info(uri);
     memcpy(identity->label, info->label, sizeof identity->label);
     memcpy(identity->serialNumber, info->serialNumber, sizeof identity->serialNumber);
-    p11_kit_uri_set_module_path(uri, module_path);
+    if (module_path[0] != '\0') /* p11-kit does not know it of every module */
+        p11_kit_uri_set_module_path(uri, module_path);
     if (key != NULL && !set_object(uri, key))
         rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a URI");
     else if (p11_kit_uri_format(uri, P11_KIT_URI_FOR_ANY, &text) != P11_KIT_URI_OK)
