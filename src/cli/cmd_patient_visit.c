@@ -4,6 +4,7 @@
 #include "cli/home_options.h"
 #include "cli/input.h"
 #include "cli/output.h"
+#include "cli/serve_options.h"
 #include "service/device.h"
 #include "service/signals.h"
 
@@ -20,6 +21,26 @@ typedef struct desk {
     int stop_fd;
 } desk;
 
+/* What a yes signs. */
+static void say_consent(const cs_doctor_shown *doctor)
+{
+    char department[SHOWN_MAX];
+    char purpose[SHOWN_MAX];
+    char until[CS_DATE_SIZE];
+
+    if (!doctor->consents) {
+        (void)printf("No records of yours may be read. Go on with this doctor? [y/N] ");
+        return;
+    }
+    (void)printf("A yes is your consent, signed: this doctor may read your records of %s, for %s, "
+                 "until %s.\nGo on with this doctor, and consent to that? [y/N] ",
+        doctor->consent_department[0] == '\0'
+            ? "every department"
+            : cs_printable(department, sizeof department, doctor->consent_department),
+        cs_printable(purpose, sizeof purpose, doctor->purpose),
+        cs_date(until, doctor->consent_until));
+}
+
 /* A person decides; without one, --doctor has decided. */
 static int ask_person(const cs_doctor_shown *doctor, int stop_fd, cs_error *error)
 {
@@ -29,9 +50,10 @@ static int ask_person(const cs_doctor_shown *doctor, int stop_fd, cs_error *erro
     char answer;
     int rc;
 
-    (void)printf("This is %s (%s), %s.\nGo on with this doctor? [y/N] ",
-        cs_printable(name, sizeof name, doctor->name), cs_printable(id, sizeof id, doctor->id),
+    (void)printf("This is %s (%s), %s.\n", cs_printable(name, sizeof name, doctor->name),
+        cs_printable(id, sizeof id, doctor->id),
         cs_printable(department, sizeof department, doctor->department));
+    say_consent(doctor);
     (void)fflush(stdout);
     rc = cs_input_answer(&answer, stop_fd, error);
     if (rc == CS_E_CANCELLED)

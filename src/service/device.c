@@ -25,6 +25,7 @@ typedef struct device {
     cs_visit_p *visit;
     const cs_device_input *input;
     cs_device_report *report;
+    cs_consent_terms terms; /* as they were shown, so that these are what is signed */
 } device;
 
 /* -- the signal ----------------------------------------------------------------------------------
@@ -73,6 +74,7 @@ static int read_signal(void *context, uint8_t *out, size_t n, size_t *got, cs_er
 /* The name that the medical authority certified; cs_visit_p_new has checked the rest. */
 static int show_doctor(device *me, cs_view m0, cs_error *error)
 {
+    const cs_device_input *input = me->input;
     cs_device_report *report = me->report;
     cs_holder holder;
     cs_doctor_shown shown;
@@ -88,8 +90,19 @@ static int show_doctor(device *me, cs_view m0, cs_error *error)
     (void)snprintf(report->doctor, sizeof report->doctor, "%s", cs_visit_p_doctor(me->visit)->id);
     (void)snprintf(
         report->department, sizeof report->department, "%s", cs_visit_p_department(me->visit));
-    shown = (cs_doctor_shown){report->doctor, report->doctor_name, report->department};
-    return me->input->accept(me->input->context, &shown, error);
+    me->terms = (cs_consent_terms){
+        .id_de = input->consent_department != NULL ? input->consent_department : report->department,
+        .purpose = input->purpose,
+        .not_after = me->world.env.now + CONSENT_MS,
+    };
+    shown = (cs_doctor_shown){.id = report->doctor,
+        .name = report->doctor_name,
+        .department = report->department,
+        .consents = input->consents,
+        .consent_department = me->terms.id_de,
+        .purpose = me->terms.purpose,
+        .consent_until = me->terms.not_after};
+    return input->accept(input->context, &shown, error);
 }
 
 static int meet(device *me, cs_error *error)
@@ -122,12 +135,6 @@ static int meet(device *me, cs_error *error)
 static int send_m3(device *me, int signal, uint64_t size, cs_error *error)
 {
     const cs_device_input *input = me->input;
-    const char *department = input->consent_department;
-    const cs_consent_terms terms = {
-        .id_de = department != NULL ? department : me->report->department,
-        .purpose = input->purpose,
-        .not_after = me->world.env.now + CONSENT_MS,
-    };
     cs_buf head = {0};
     cs_buf chunk = {0};
     cs_bulk *bulk = NULL;
@@ -135,7 +142,7 @@ static int send_m3(device *me, int signal, uint64_t size, cs_error *error)
     int rc;
 
     cs_world_tick(&me->world);
-    rc = cs_visit_p_m3(me->visit, &me->world.env, input->consents ? &terms : NULL,
+    rc = cs_visit_p_m3(me->visit, &me->world.env, input->consents ? &me->terms : NULL,
         size == 0 ? "" : input->signal_type, size, &head, &chunk, &final, &bulk, error);
     if (rc == CS_OK)
         rc = cs_talk_send(&me->talk, "M3", cs_view_buf(&head), error);

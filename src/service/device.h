@@ -15,6 +15,11 @@ typedef struct cs_doctor_shown {
     const char *id;
     const char *name; /* from Cert_D */
     const char *department;
+    /* The consent that goes on from here, which is signed if the person agrees. */
+    bool consents;
+    const char *consent_department; /* "": of any */
+    const char *purpose;
+    int64_t consent_until; /* milliseconds since 1970 */
 } cs_doctor_shown;
 
 typedef struct cs_device_input {

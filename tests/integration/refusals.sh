@@ -134,6 +134,30 @@ visit 0 0 "any department, no record" --doctor "$doctor_id" --consent-department
     --department general-medicine --no-record
 equal "filed without having read" string "$(jq -r '.diagnosis.filed | type' "$work/station.json")"
 
+# -- a person is asked for what she signs: whose records, for what, until when
+asked() { # WANTED-STATUS ANSWER OPTION...: on a terminal, what is asked goes to $work/asked
+    local status=0
+    start_station --diagnosis "$data/diagnosis.txt" --department general-medicine --no-record
+    echo "$2" | script -qefc "'$chartseal' patient visit --dir '$state/patient' \
+        --station '$station' --diagnosis-out '$work/diagnosis' ${*:3}" "$work/asked" >"$work/seen" ||
+        status=$?
+    equal "asked, and answered $2" "$1" "$status"
+    wait "$station_pid" || true
+}
+tomorrow=$(date -u -d tomorrow '+%F')
+asked 0 y
+equal "the consent is asked for" "1 1" "$(grep -c \
+    "read your records of general-medicine, for treatment, until $tomorrow [0-9:]* UTC" \
+    "$work/asked") $(grep -c 'and consent to that? \[y/N\]' "$work/asked")"
+asked 0 y --consent-department any --purpose second-opinion
+equal "of every department" 1 \
+    "$(grep -c "records of every department, for second-opinion, until" "$work/asked")"
+asked 0 y --no-consent
+equal "without a consent none is asked for" "1 0" "$(grep -c 'No records of yours may be read' \
+    "$work/asked") $(grep -c 'consent to that' "$work/asked" || true)"
+asked 10 n
+equal "a no" 1 "$(grep -c 'you declined; nothing about you was sent' "$work/asked")"
+
 # -- an emergency: no device
 "$chartseal" doctor visit --dir "$state/doctor" --department general-medicine \
     --emergency "unconscious" --patient "$patient_id" --diagnosis "$data/diagnosis.txt" \
