@@ -25,12 +25,14 @@ static TSS2_RC create(tpm_job *job, generation *g)
 {
     static const TPM2B_DATA outside = {0};
     static const TPML_PCR_SELECTION no_pcr = {0};
-    TPM2B_SENSITIVE_CREATE sensitive = {.sensitive = {.userAuth = tpm_auth_value(job->token)}};
+    TPM2B_SENSITIVE_CREATE sensitive = {0};
     TPM2B_PRIVATE *private_part = NULL;
     TPM2B_PUBLIC *public_part = NULL;
-    TSS2_RC rc = TPM(job, Create, job->root, tpm_session(job, true, true), ESYS_TR_NONE,
-        ESYS_TR_NONE, &sensitive, &g->template, &outside, &no_pcr, &private_part, &public_part,
-        NULL, NULL, NULL);
+    TSS2_RC rc;
+
+    sensitive.sensitive.userAuth = tpm_auth_value(job->token);
+    rc = TPM(job, Create, job->root, tpm_session(job, true, true), ESYS_TR_NONE, ESYS_TR_NONE,
+        &sensitive, &g->template, &outside, &no_pcr, &private_part, &public_part, NULL, NULL, NULL);
 
     cs_wipe(&sensitive, sizeof sensitive);
     if (rc == TSS2_RC_SUCCESS)

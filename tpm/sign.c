@@ -30,11 +30,12 @@ static TSS2_RC sign_work(tpm_job *job, void *context)
         .tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL};
     signing *s = context;
     TPM2B_DIGEST digest = {.size = CS_HASH_SIZE};
-    TPMT_SIG_SCHEME scheme = {.scheme = s->scheme};
+    TPMT_SIG_SCHEME scheme = {0};
     TPMT_SIGNATURE *signature = NULL;
     TSS2_RC rc;
 
     memcpy(digest.buffer, s->digest, CS_HASH_SIZE);
+    scheme.scheme = s->scheme;
     scheme.details.any.hashAlg = TPM2_ALG_SHA256;
     /* a signature is no sized parameter, so the TPM cannot encrypt it */
     rc = TPM(job, Sign, job->object, tpm_session(job, true, false), ESYS_TR_NONE, ESYS_TR_NONE,
