@@ -150,6 +150,28 @@ static void test_two_at_once(void **state)
     finish(&second);
 }
 
+/* A code that is none leaves nothing to hold a stranger to. */
+static void test_stranger(void **state)
+{
+    cs_decision decision = {.action = "register"};
+    cs_http_answer answer = {0};
+    cs_row_keys *keys = cs_secret_new(sizeof *keys);
+    const uint8_t code[CS_CODE_SIZE] = {1};
+    const uint8_t other[CS_HASH_SIZE] = {9};
+    attempt stranger;
+
+    (void)state;
+    assert_non_null(keys);
+    prepare(&stranger, &c.patient, code[0]);
+    assert_ok(cs_enrolment_keys(keys, c.pc.storage, CS_ROLE_PATIENT, ID, code, error));
+    assert_ok(cs_store_use_enrolment(stranger.worker.store, keys->row, other, CAST_START, error));
+    cs_secret_free(&keys);
+    assert_fails(CS_E_ENROLMENT, cs_cloud_register(&server, &stranger.worker,
+                                     cs_view_buf(&stranger.r1), &decision, &answer, error));
+    assert_false(decision.has_evidence);
+    finish(&stranger);
+}
+
 /* Who has no code, or comes for an identity that is taken, costs no operation of the master key. */
 static void test_refused_before_the_token(void **state)
 {
@@ -174,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_two_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stranger, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_before_the_token, set_up, tear_down),
     };
 
