@@ -46,6 +46,11 @@ void cs_health_works(cs_health *health, cs_ailment ailment)
         (void)atomic_compare_exchange_strong(&health->failed_at[ailment], &failed_at, 0);
 }
 
+void cs_health_judge(cs_health *health, cs_ailment ailment, bool works)
+{
+    atomic_store(&health->failed_at[ailment], works ? 0 : cs_monotonic_ms());
+}
+
 bool cs_health_has(cs_health *health, cs_ailment ailment)
 {
     return atomic_load(&health->failed_at[ailment]) != 0;

@@ -35,8 +35,10 @@ void cs_health_init(cs_health *health);
 /* Something ended with that code, which may say nothing about our health. */
 void cs_health_note(cs_health *health, int code);
 void cs_health_failed(cs_health *health, cs_ailment ailment);
-/* It works (again). */
+/* It works (again), as far as one try can tell. */
 void cs_health_works(cs_health *health, cs_ailment ailment);
+/* What can be told for certain counts at once, either way. */
+void cs_health_judge(cs_health *health, cs_ailment ailment, bool works);
 bool cs_health_has(cs_health *health, cs_ailment ailment);
 /* The housekeeping is alive. */
 void cs_health_tick(cs_health *health);

@@ -428,26 +428,22 @@ static void try_again(cs_server *server, const cs_worker *worker)
     }
 }
 
-static void judge(cs_health *health, cs_ailment ailment, bool works)
-{
-    if (works)
-        cs_health_works(health, ailment);
-    else
-        cs_health_failed(health, ailment);
-}
-
 /* All that is due, each whether or not another has failed; the error is the first. */
 static int tick_once(cs_server *server, cs_worker *worker, cs_server_tick *tick, cs_error *error)
 {
     cs_error later = {0};
+    cs_error *why;
     int rc = cs_worker_refresh(worker, error);
     int audit;
 
-    judge(&server->health, CS_AIL_REVOCATIONS, cs_world_knows_revoked(&worker->world));
+    cs_health_judge(&server->health, CS_AIL_REVOCATIONS, cs_world_knows_revoked(&worker->world));
     if (rc == CS_OK && tick != NULL)
         rc = tick(server, worker, error);
-    audit = keep_audit(server, worker, false, rc == CS_OK ? error : &later);
-    judge(&server->health, CS_AIL_AUDIT, audit != CS_E_CORRUPT);
+    why = rc == CS_OK ? error : &later;
+    audit = keep_audit(server, worker, false, why);
+    if (audit == CS_E_CORRUPT && !cs_health_has(&server->health, CS_AIL_AUDIT))
+        cs_server_log(server, "ALARM: %s", why->message);
+    cs_health_judge(&server->health, CS_AIL_AUDIT, audit != CS_E_CORRUPT);
     cs_health_note(&server->health, rc);
     if (audit != CS_E_CORRUPT)
         cs_health_note(&server->health, audit);

@@ -116,6 +116,8 @@ cs "${emergency[@]}" --record-out "$work/emergency" --json >/dev/null
 cmp "$data/patient.json" "$work/emergency"
 cs hospital status --dir "$work/hospital" --json | jq -e '.notices == 1' >/dev/null ||
     fail "no notice for the patient"
+sleep 1.5 # gauges are set once a second
+[ "$(metric hospital 'chartseal_outbox{kind="notice"}')" -eq 1 ] || fail "the gauge of the outbox"
 notices=$(cs hospital notices --dir "$work/hospital" --json)
 jq -e '.notices | length == 1 and (.[0] | .doctor == "D-1" and .patient == "P-Kowalski" and
     .department == "cardiology" and .reason == "unconscious")' <<<"$notices" >/dev/null ||
@@ -237,6 +239,9 @@ db.commit()
 PYTHON
 refused 9 'audit entry' audit verify --dir "$work/cloud"
 start cloud
+sleep 2
+grep -q 'ALARM: audit entry' "$work/log/cloud.err" || fail "no alarm in the log"
+[ "$(curl -s "$cloud_url/healthz")" = audit-log ] || fail "/healthz does not know of it"
 kill -TERM "${pids[cloud]}"
 wait "${pids[cloud]}" || true # it says that it could not seal
 unset "pids[cloud]"

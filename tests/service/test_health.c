@@ -64,6 +64,21 @@ static void test_codes(void **state)
     }
 }
 
+/* A list that came in counts from then on. */
+static void test_certain(void **state)
+{
+    cs_health health;
+
+    (void)state;
+    cs_health_init(&health);
+    cs_health_judge(&health, CS_AIL_REVOCATIONS, false);
+    assert_ill(&health, "revocation-list");
+    cs_health_judge(&health, CS_AIL_REVOCATIONS, true);
+    assert_well(&health);
+    cs_health_judge(&health, CS_AIL_AUDIT, false);
+    assert_ill(&health, "audit-log");
+}
+
 static void test_housekeeping(void **state)
 {
     cs_health health;
@@ -83,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_certain),
         cmocka_unit_test(test_housekeeping),
     };
 
