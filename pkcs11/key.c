@@ -163,6 +163,13 @@ static int check_facts(p11_job *job, const p11_facts *facts, const p11_key *key)
         return CS_FAIL(job->error, CS_E_KEY_EXPOSED,
             "key %s was not made in token %s, or could be read out once; generate another there",
             facts->label, job->token->label);
+    /* PKCS#11 has no login within a derivation; no PIV card asks for one outside of 9C */
+    if (facts->always_authenticate &&
+        (key->base.info.use == CS_USE_AGREE || key->base.info.use == CS_USE_SCALAR))
+        return CS_FAIL(job->error, CS_E_TOKEN_UNSUITABLE,
+            "key %s of token %s wants its PIN for every use, which ECDH has no way to give; take "
+            "a key without CKA_ALWAYS_AUTHENTICATE",
+            facts->label, job->token->label);
     if (other != NULL)
         return CS_FAIL(job->error, CS_E_TOKEN_UNSUITABLE,
             "key %s of token %s may %s, too; take a key that is for one use alone", facts->label,

@@ -13,9 +13,10 @@
  *   key       an object found once, with its public half; its handle is good for one generation of
  *             the token's sessions
  *
- * Locks: the registry's (modules, list of tokens), one for whoever looks for tokens, one per token
- * (pool and handles), one for logins. None is held during a call to a token, except the login's,
- * the looking one's and, while a module is loaded, the registry's.
+ * Locks: the registry's (modules, list of tokens), one for whoever looks for tokens, two per token
+ * (pool and handles; work, shared or alone), one for logins. None is held during a call to a token,
+ * except that of work, the login's, the looking one's and, while a module is loaded, the
+ * registry's.
  */
 
 #include "token/backend.h"
@@ -80,6 +81,9 @@ typedef struct p11_token {
     bool force_final_try;
     unsigned timeout_ms;
 
+    /* of the token, not of a session: a card takes the PIN of a key with CKA_ALWAYS_AUTHENTICATE
+     * for its very next operation. Such a use is alone, all other work shares the token. */
+    pthread_rwlock_t alone;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     p11_session idle[P11_SESSIONS_MAX];

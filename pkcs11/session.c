@@ -25,8 +25,14 @@ void p11_pause_ms(long ms)
 static void init_locks(p11_token *token)
 {
     pthread_condattr_t attributes;
+    pthread_rwlockattr_t order;
 
     (void)pthread_mutex_init(&token->lock, NULL);
+    (void)pthread_rwlockattr_init(&order);
+    /* who wants to be alone is not kept waiting by an unending stream of others */
+    (void)pthread_rwlockattr_setkind_np(&order, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    (void)pthread_rwlock_init(&token->alone, &order);
+    (void)pthread_rwlockattr_destroy(&order);
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&token->changed, &attributes);
@@ -96,6 +102,7 @@ void p11_pool_free(p11_token *token)
     for (unsigned i = 0; i < token->idle_count; i++)
         close_session(token, token->idle[i].handle);
     (void)pthread_cond_destroy(&token->changed);
+    (void)pthread_rwlock_destroy(&token->alone);
     (void)pthread_mutex_destroy(&token->lock);
 }
 

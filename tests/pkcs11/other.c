@@ -8,9 +8,9 @@
 
 #define MORE_MAX 8
 
-other other_open(bool with_pin)
+other_user other_open(bool with_pin)
 {
-    other o = {.f = p11_kit_module_load(fixture_module(), 0)};
+    other_user o = {.f = p11_kit_module_load(fixture_module(), 0)};
     CK_SLOT_ID slots[8];
     CK_ULONG count = 8;
     CK_UTF8CHAR pin[] = PIN;
@@ -29,16 +29,16 @@ other other_open(bool with_pin)
     return o;
 }
 
-void other_close(other *o)
+void other_close(other_user *o)
 {
     assert_int_equal(o->f->C_CloseSession(o->session), CKR_OK);
     assert_int_equal(p11_kit_module_finalize(o->f), CKR_OK);
     p11_kit_module_release(o->f);
-    *o = (other){0};
+    *o = (other_user){0};
 }
 
-void other_make_pair(const other *o, const char *name, CK_BYTE id, CK_ATTRIBUTE *more, CK_ULONG n,
-    CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+void other_make_pair(const other_user *o, const char *name, CK_BYTE id, CK_ATTRIBUTE *more,
+    CK_ULONG n, CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
 {
     CK_MECHANISM mechanism = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
     CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
@@ -58,7 +58,7 @@ void other_make_pair(const other *o, const char *name, CK_BYTE id, CK_ATTRIBUTE 
         CKR_OK);
 }
 
-CK_OBJECT_HANDLE other_find(const other *o, CK_OBJECT_CLASS class, const char *name)
+CK_OBJECT_HANDLE other_find(const other_user *o, CK_OBJECT_CLASS class, const char *name)
 {
     char label[32];
     CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}, {CKA_LABEL, label, strlen(name)}};

@@ -70,7 +70,7 @@ static void test_other_uses(void **state)
     };
     static const CK_ATTRIBUTE_TYPE permissions[] = {CKA_SIGN, CKA_DECRYPT, CKA_UNWRAP};
     cs_token *token = fixture_open();
-    other o = other_open(true);
+    other_user o = other_open(true);
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -89,7 +89,7 @@ static void test_other_uses(void **state)
     cs_token_close(&token);
 }
 
-static void make_secret(const other *o, CK_ATTRIBUTE_TYPE permission, CK_BBOOL private)
+static void make_secret(const other_user *o, CK_ATTRIBUTE_TYPE permission, CK_BBOOL private)
 {
     static const CK_ATTRIBUTE_TYPE permissions[] = {
         CKA_SIGN, CKA_DERIVE, CKA_UNWRAP, CKA_ENCRYPT, CKA_WRAP, CKA_DECRYPT};
@@ -123,7 +123,7 @@ static void test_storage_keys(void **state)
         {CKA_DECRYPT, CK_TRUE, CS_E_TOKEN_UNSUITABLE},
     };
     cs_token *token = fixture_open();
-    other o = other_open(true);
+    other_user o = other_open(true);
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

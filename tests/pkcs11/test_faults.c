@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Faults that no healthy token shows, by the shim: the session logic, the logins, odd answers. */
 #include "fixture.h"
+#include "other.h"
 
-#include <p11-kit/pkcs11.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -368,6 +368,67 @@ static void test_opened_across_a_loss(void **state)
     cs_token_close(&token);
 }
 
+/* The calls that reached the shim, first letters of C_SignInit, C_Login and C_Sign. */
+static void order_of_calls(char *out, size_t size)
+{
+    FILE *file = fopen(fx.counts, "r");
+    char line[64];
+    size_t n = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL && n + 1 < size) {
+        if (strcmp(line, "C_SignInit\n") == 0)
+            out[n++] = 'i';
+        else if (strcmp(line, "C_Login\n") == 0)
+            out[n++] = 'l';
+        else if (strcmp(line, "C_Sign\n") == 0)
+            out[n++] = 's';
+    }
+    out[n] = '\0';
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Between the login for one signature and that signature, the card sees nothing else. */
+static void test_always_authenticate_is_alone(void **state)
+{
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_ATTRIBUTE more[] = {{CKA_SENSITIVE, &yes, 1}, {CKA_EXTRACTABLE, &no, 1}, {CKA_SIGN, &yes, 1},
+        {CKA_DERIVE, &no, 1}, {CKA_ALWAYS_AUTHENTICATE, &yes, 1}};
+    CK_OBJECT_HANDLE public_key, private_key;
+    cs_token *token = fixture_open_with(8, 3000);
+    cs_key *plain = new_key(token, "plain", CS_USE_SIGN), *card;
+    other_user o = other_open(true);
+    slow signing = {0};
+    pthread_t thread;
+    char order[16];
+
+    (void)state;
+    other_make_pair(&o, "card", 9, more, 5, &public_key, &private_key);
+    assert_ok(cs_key_open(&card, token, fixture_key_uri("card"), CS_USE_SIGN, 0, error));
+    signing.key = card;
+    fixture_script("C_Sign 1 delay 400\n");
+    assert_int_equal(pthread_create(&thread, NULL, sign_slowly, &signing), 0);
+    pause_ms(200);
+    assert_ok(sign_once(plain, error));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(signing.rc, CS_OK);
+    order_of_calls(order, sizeof order);
+    assert_string_equal(order, "ilsis");
+    fixture_script("");
+    cs_key_close(&card);
+    assert_ok(cs_key_destroy(token, "card", error));
+    /* where there is no way to give the PIN, the key is refused when it is opened */
+    more[2].pValue = &no;
+    more[3].pValue = &yes;
+    other_make_pair(&o, "card", 9, more, 5, &public_key, &private_key);
+    assert_fails(CS_E_TOKEN_UNSUITABLE,
+        cs_key_open(&card, token, fixture_key_uri("card"), CS_USE_AGREE, 0, error));
+    assert_ok(cs_key_destroy(token, "card", error));
+    other_close(&o);
+    cs_key_close(&plain);
+    cs_token_close(&token);
+}
+
 static void test_lost_while_making(void **state)
 {
     cs_token *token = fixture_open();
@@ -427,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_session_count),
         cmocka_unit_test(test_session_count_passes),
         cmocka_unit_test(test_opened_across_a_loss),
+        cmocka_unit_test(test_always_authenticate_is_alone),
         cmocka_unit_test(test_lost_while_making),
         cmocka_unit_test(test_lost_delivery),
     };

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* A session of the test's own, logged in, beside the backend's. */
-static other own;
+static other_user own;
 
 static CK_RV read_value(CK_OBJECT_HANDLE object)
 {

@@ -16,7 +16,7 @@ static cs_key *new_key(cs_token *token, const char *label, cs_use use)
 /* All sessions of the application are logged out with one. */
 static void log_out(void)
 {
-    other o = other_open(false);
+    other_user o = other_open(false);
 
     assert_int_equal(o.f->C_Logout(o.session), CKR_OK);
     other_close(&o);
@@ -35,7 +35,7 @@ static void test_logged_out(void **state)
     cs_token *token = fixture_open();
     cs_key *key = new_key(token, "hidden", CS_USE_SIGN), *again;
     unsigned count = 0;
-    other o;
+    other_user o;
 
     (void)state;
     log_out();
@@ -61,7 +61,7 @@ static void test_private_first(void **state)
 {
     cs_token *token = fixture_open();
     cs_key *key = new_key(token, "halved", CS_USE_SIGN);
-    other o = other_open(true);
+    other_user o = other_open(true);
 
     (void)state;
     cs_key_close(&key);
@@ -107,7 +107,7 @@ static void test_odd_labels(void **state)
         "Z\xc3\xbcrich \xe2\x82", "\xc0\xaf"};
     static const char *const shown[] = {"caf?", "?2J", "Z\xc3\xbcrich ??", "??"};
     cs_token *token = fixture_open();
-    other o = other_open(true);
+    other_user o = other_open(true);
     CK_OBJECT_HANDLE made[4][2];
     labels l = {0};
 
@@ -129,7 +129,7 @@ static void test_odd_labels(void **state)
 /* -- public halves, which need no PIN to be taken out or put in */
 
 static CK_OBJECT_HANDLE put_public(
-    const other *o, const char *name, cs_view id, const uint8_t point[65])
+    const other_user *o, const char *name, cs_view id, const uint8_t point[65])
 {
     CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
     CK_KEY_TYPE type = CKK_EC;
@@ -156,7 +156,7 @@ static void swap_public(cs_token *token, const char *label, cs_use use)
     cs_key *key = new_key(token, label, use), *again;
     uint8_t private_key[32], point[65], own[65], id[64];
     CK_ATTRIBUTE attribute = {CKA_ID, id, sizeof id};
-    other o = other_open(false);
+    other_user o = other_open(false);
     CK_OBJECT_HANDLE object = other_find(&o, CKO_PUBLIC_KEY, label), wrong;
 
     memcpy(own, cs_key_describe(key)->public_key, 65);
@@ -198,7 +198,7 @@ static void test_foreign_pair(void **state)
         {CKA_EXTRACTABLE, &no, 1}};
     uint8_t private_key[32], point[65], id = 5;
     CK_OBJECT_HANDLE public_key, private;
-    other o = other_open(true);
+    other_user o = other_open(true);
     cs_key *key;
 
     (void)state;
