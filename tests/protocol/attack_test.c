@@ -296,7 +296,7 @@ static void deliver_wrong_scalar(const cast_actor *actor)
         .token = actor->token,
         .label = "second",
         .binding = actor->role == CS_ROLE_PATIENT ? CS_VIEW_ARRAY(b) : (cs_view){0},
-        .code = actor->role == CS_ROLE_DOCTOR ? (cs_view){0} : CS_VIEW_ARRAY(code)};
+        .code = {code, actor->role == CS_ROLE_DOCTOR ? 0 : sizeof code}};
     cs_registering *registering = NULL;
     cs_registration registration;
     cs_credential credential;
