@@ -47,7 +47,7 @@ function(cs_test name)
         CS_TEST_DOCS="${PROJECT_SOURCE_DIR}/docs")
     add_test(NAME ${name} COMMAND ${name} ${TEST_ARGUMENTS})
     if(NOT TEST_TIMEOUT)
-        set(TEST_TIMEOUT 300)
+        set(TEST_TIMEOUT 900)
     endif()
     # SoftHSM allocates in C++ by the million; with full stacks ASan spends all its time unwinding.
     set_tests_properties(${name} PROPERTIES LABELS "${TEST_LABEL}" TIMEOUT ${TEST_TIMEOUT}

@@ -92,7 +92,7 @@ static bool wait_a_little(tpm_job *job, tpm_fate fate, unsigned *backoff_ms)
     if (now + *backoff_ms >= token->deadline_ms)
         return false;
     if (fate == TPM_SHORT) {
-        bool sweep = token->untidy || now > token->deadline_ms - token->timeout_ms + TPM_SWEEP_MS;
+        bool sweep = token->untidy || now > job->sweep_at_ms;
 
         if (sweep && !job->swept)
             tpm_link_sweep(token);
@@ -130,11 +130,22 @@ static tpm_fate fate_of(const tpm_job *job, const tpm_key *key, TSS2_RC rc)
     return fate;
 }
 
+/* Programs that are kept waiting together do not sweep at the same moment: the first makes room for
+ * the others, who hold nothing yet. */
+static int64_t when_to_sweep(const tpm_token *token)
+{
+    uint16_t random;
+
+    cs_random(&random, sizeof random);
+    return token->deadline_ms - token->timeout_ms + TPM_SWEEP_MS + random % TPM_SWEEP_SPREAD_MS;
+}
+
 static int run(tpm_token *token, tpm_key *key, tpm_work work, void *context, cs_error *error)
 {
     unsigned backoff_ms = TPM_BACKOFF_FIRST_MS;
     unsigned lost = 0;
     bool swept = false;
+    int64_t sweep_at_ms = when_to_sweep(token);
     TSS2_RC put_off = TSS2_RC_SUCCESS;
 
     for (;;) {
@@ -144,6 +155,7 @@ static int run(tpm_token *token, tpm_key *key, tpm_work work, void *context, cs_
             .call = "nothing",
             .lost = lost,
             .swept = swept,
+            .sweep_at_ms = sweep_at_ms,
             .error = error};
         TSS2_RC rc = attempt(&job, key, work, context);
         tpm_fate fate = fate_of(&job, key, rc);

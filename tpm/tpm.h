@@ -34,8 +34,9 @@
 #define TPM_PAUSE_MS 50        /* after which it is left to them for a moment */
 #define TPM_LOSSES_MAX 5       /* in one job, where the TPM still answers */
 #define TPM_SWEEP_MS 3000 /* a shortage that lasts longer was left by a program that was killed */
-#define TPM_TIDY_MS 1000  /* for leaving a TPM as it was found, when it had been lost */
-#define TPM_LOADED_MAX 4  /* keys kept loaded behind a resource manager */
+#define TPM_SWEEP_SPREAD_MS 2000
+#define TPM_TIDY_MS 1000            /* for leaving a TPM as it was found, when it had been lost */
+#define TPM_LOADED_MAX 4            /* keys kept loaded behind a resource manager */
 #define TPM_ROOT_HANDLE 0x81000001u /* the storage root, by TCG provisioning guidance */
 #define TPM_AUTH_MAX 32             /* an authorisation value: a SHA-256 at most */
 #define TPM_PATH_MAX 4096
@@ -175,6 +176,7 @@ typedef struct tpm_job {
     bool at_stake;      /* the token's authorisation value is sent for the key */
     unsigned lost;      /* how often in the attempts before */
     bool swept;
+    int64_t sweep_at_ms;
     cs_error *error;
 } tpm_job;
 typedef TSS2_RC (*tpm_work)(tpm_job *job, void *context);

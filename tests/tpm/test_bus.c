@@ -115,7 +115,8 @@ static void test_other_root(void **state)
 /* Answers that were changed on the way are not taken for the TPM's. */
 static void test_altered(void **state)
 {
-    static const uint32_t commands[] = {CC_ZGEN, CC_LOAD, CC_SIGN};
+    /* not Load: the handle in an altered answer is not known, and fills one of three places */
+    static const uint32_t commands[] = {CC_ZGEN, CC_SIGN};
     cs_token *token = open_with(3000);
     cs_key *agree, *key = the_key(token);
     uint8_t k[32], q[65], here[32], there[32];
