@@ -92,14 +92,14 @@ static bool wait_a_little(tpm_job *job, tpm_fate fate, unsigned *backoff_ms)
     if (now + *backoff_ms >= token->deadline_ms)
         return false;
     if (fate == TPM_SHORT) {
-        bool sweep = token->untidy || now > job->sweep_at_ms;
+        bool sweep = token->untidy || (now > job->sweep_at_ms && !job->swept);
 
-        if (sweep && !job->swept)
+        if (sweep)
             tpm_link_sweep(token);
         else
             tpm_link_drop(token, true);
+        token->untidy = token->untidy && !sweep;
         job->swept = job->swept || sweep;
-        token->untidy = false;
     }
     tpm_sleep_ms(*backoff_ms);
     *backoff_ms *= 2;

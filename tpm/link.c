@@ -158,12 +158,61 @@ TSS2_RC tpm_link_load(tpm_job *job, tpm_key *key)
     return rc;
 }
 
+static void flush_handle(tpm_link *link, TPM2_HANDLE handle)
+{
+    ESYS_TR object;
+
+    if (Esys_TR_FromTPMPublic(link->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+            &object) != TSS2_RC_SUCCESS)
+        return;
+    if (Esys_FlushContext(link->esys, object) != TSS2_RC_SUCCESS)
+        (void)Esys_TR_Close(link->esys, &object);
+}
+
+/* An ESYS context that has met an altered answer does nothing more, not even flush; what it had
+ * loaded is flushed by another one, over the same bus. */
+static void renew_esys(tpm_link *link)
+{
+    TPM2_HANDLE handles[TPM_LOADED_MAX + 1];
+    size_t count = 0;
+
+    for (size_t i = 0; i < TPM_LOADED_MAX; i++) {
+        if (link->loaded[i].key != 0 && Esys_TR_GetTpmHandle(link->esys, link->loaded[i].object,
+                                            &handles[count]) == TSS2_RC_SUCCESS)
+            count += handles[count] >> TPM2_HR_SHIFT == TPM2_HT_TRANSIENT ? 1 : 0;
+        link->loaded[i] = (tpm_loaded){0};
+    }
+    if (link->session != ESYS_TR_NONE &&
+        Esys_TR_GetTpmHandle(link->esys, link->session, &handles[count]) == TSS2_RC_SUCCESS)
+        count++;
+    link->session = ESYS_TR_NONE;
+    Esys_Finalize(&link->esys);
+    if (Esys_Initialize(&link->esys, tpm_bus_tcti(link->bus), NULL) != TSS2_RC_SUCCESS)
+        return;
+    for (size_t i = 0; i < count; i++)
+        flush_handle(link, handles[i]);
+}
+
+/* Does it still take commands? */
+static bool is_stuck(tpm_link *link)
+{
+    TPMS_CAPABILITY_DATA *data = NULL;
+    TPMI_YES_NO more;
+    TSS2_RC rc = Esys_GetCapability(link->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+        TPM2_CAP_TPM_PROPERTIES, TPM2_PT_PERMANENT, 1, &more, &data);
+
+    Esys_Free(data);
+    return rc == TSS2_ESYS_RC_BAD_SEQUENCE;
+}
+
 void tpm_link_drop(tpm_token *token, bool alive)
 {
     tpm_link *link = &token->link;
 
     if (link->bus != NULL)
         tpm_bus_deadline(link->bus, tpm_now_ms() + FLUSH_MS);
+    if (alive && link->esys != NULL && token->untidy && is_stuck(link))
+        renew_esys(link);
     for (size_t i = 0; alive && link->esys != NULL && i < TPM_LOADED_MAX; i++)
         unload(link, &link->loaded[i]);
     if (alive && link->esys != NULL && link->session != ESYS_TR_NONE)
@@ -179,18 +228,12 @@ static void sweep_range(tpm_link *link, TPM2_HANDLE first)
 {
     TPMS_CAPABILITY_DATA *found = NULL;
     TPMI_YES_NO more;
-    ESYS_TR object;
 
     if (Esys_GetCapability(link->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
             first, HANDLES_MAX, &more, &found) != TSS2_RC_SUCCESS)
         return;
-    for (UINT32 i = 0; i < found->data.handles.count && i < HANDLES_MAX; i++) {
-        if (Esys_TR_FromTPMPublic(link->esys, found->data.handles.handle[i], ESYS_TR_NONE,
-                ESYS_TR_NONE, ESYS_TR_NONE, &object) != TSS2_RC_SUCCESS)
-            continue;
-        if (Esys_FlushContext(link->esys, object) != TSS2_RC_SUCCESS)
-            (void)Esys_TR_Close(link->esys, &object);
-    }
+    for (UINT32 i = 0; i < found->data.handles.count && i < HANDLES_MAX; i++)
+        flush_handle(link, found->data.handles.handle[i]);
     Esys_Free(found);
 }
 

@@ -159,8 +159,6 @@ int fixture_teardown(void **state)
     (void)state;
     cs_token_shutdown();
     fixture_stop();
-
-    return 0;
     return nftw(fx.directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
