@@ -35,10 +35,11 @@ int cs_listen_config(
     uint16_t port;
     int rc = CS_OK;
 
-    if (cs_arg(arguments, "listen") != NULL)
+    if (cs_arg(arguments, "listen") != NULL) {
         rc = cs_arg_address(arguments, "listen", host, sizeof host, &port, error);
-    if (rc == CS_OK && cs_arg(arguments, "listen") != NULL)
-        rc = check_host(host, port, error);
+        if (rc == CS_OK)
+            rc = check_host(host, port, error);
+    }
     if (rc == CS_OK && json_object_set_new(config, "listen", json_string(text)) != 0)
         rc = CS_FAIL(error, CS_E_USAGE, "--listen is not UTF-8 text");
     return rc;

@@ -44,8 +44,10 @@ static int parse(const cs_option *table, const char *const *words)
     for (size_t i = 0; i < CS_OPTIONS_MAX; i++) { /* what it points to is gone on return */
         static char kept[CS_OPTIONS_MAX][64];
 
-        if (arguments.values[i] != NULL)
-            arguments.values[i] = strcpy(kept[i], arguments.values[i]);
+        if (arguments.values[i] == NULL)
+            continue;
+        (void)snprintf(kept[i], sizeof kept[i], "%s", arguments.values[i]);
+        arguments.values[i] = kept[i];
     }
     return rc;
 }
@@ -150,7 +152,7 @@ static void test_texts(void **state)
     assert_ok(cs_arg_text(&arguments, "record", 5, error));
     assert_ok(cs_arg_text(&arguments, "listen", 5, error)); /* not given */
     assert_fails(CS_E_USAGE, cs_arg_text(&arguments, "record", 4, error));
-    assert_int_equal(PARSE(options, "--record", "a\u202eb"), CS_OK);
+    assert_int_equal(PARSE(options, "--record", "a\u202eb\u202c"), CS_OK);
     assert_fails(CS_E_USAGE, cs_arg_text(&arguments, "record", 64, error));
 }
 
@@ -171,7 +173,7 @@ static void test_printable(void **state)
     assert_shown("a\xc2\x9b"
                  "31mb\xc2\x85",
         32, "a?31mb?");
-    assert_shown("a\u202eb\u2066c\u200fd", 32, "a?b?c?d");
+    assert_shown("a\u202eb\u2066c\u200fd\u2069\u202c", 32, "a?b?c?d??");
     assert_shown("caf\u00e9 \u75c5\u9662", 32, "caf\u00e9 \u75c5\u9662");
     assert_shown("\xff\xe2\x82", 32, "???");
     assert_shown("caf\u00e9", 5, "caf"); /* cut before what does not fit whole */

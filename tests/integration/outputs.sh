@@ -70,8 +70,8 @@ cs authority issue --dir "$work/board" --request "$request" --out - >"$work/cert
 openssl x509 -in "$work/certificate" -noout -subject | grep -q 'Dr. One' || fail "no certificate"
 cs audit export --dir "$work/cloud" --out - | jq -e '.entry | length > 0' >/dev/null ||
     fail "no export"
-cs cloud enrol --dir "$work/cloud" --role patient --id P-3 --code-file - | grep -qE '^[0-9a-f-]{39}$' ||
-    fail "no code"
+cs cloud enrol --dir "$work/cloud" --role patient --id P-3 --code-file - >"$work/said"
+grep -qE '^[0-9a-f-]{39}$' "$work/said" || fail "no code"
 [ "$( (cs doctor csr --dir "$work/doctor" --out - --json || true) | jq -r .error.code)" = usage ] ||
     fail "a request and JSON in one output"
 refused 2 "name a file" doctor visit --dir "$work/doctor" --department d --listen 127.0.0.1:0 \

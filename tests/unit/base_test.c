@@ -66,8 +66,8 @@ static void test_clean_text(void **state)
 {
     static const char *const clean[] = {"", "P-1", "Dr. Ada Ek", "Żółć 病院 🏥", "a\u200db"};
     static const char *const unclean[] = {"a\x1b[31m", "\n", "\x7f", "x\xff", "\xc2\x9b",
-        "a\u202eb", "\u200f", "\u2066", "\u061c", "\u2028", "\ufeff", "\xed\xa0\x80", "\xc0\xaf",
-        "\xf4\x90\x80\x80", "\xe2\x82"};
+        "a\u202eb\u202c", "\u200f", "\u2066\u2069", "\u202c", "\u2069", "\u061c", "\u2028",
+        "\ufeff", "\xed\xa0\x80", "\xc0\xaf", "\xf4\x90\x80\x80", "\xe2\x82"};
     bool is_clean;
 
     (void)state;
@@ -76,7 +76,7 @@ static void test_clean_text(void **state)
     for (size_t i = 0; i < sizeof unclean / sizeof unclean[0]; i++)
         assert_false(cs_text_is_clean(cs_view_str(unclean[i])));
     assert_false(cs_text_is_clean((cs_view){(const uint8_t *)"a\0b", 3}));
-    assert_int_equal(cs_text_character(cs_view_str("\u202eb"), &is_clean), 3);
+    assert_int_equal(cs_text_character(cs_view_str("\u202eb\u202c"), &is_clean), 3);
     assert_false(is_clean);
     assert_int_equal(cs_text_character(cs_view_str("\xff\xff"), &is_clean), 1);
     assert_false(is_clean);

@@ -185,12 +185,12 @@ static void test_text(void **state)
     refuse_text("a\nb", 3);
     refuse_text("a\0b", 3);
     refuse_text("\x7f", 1);
-    refuse_text("\xc2\x85", 2);         /* NEL, a control character */
-    refuse_text("\xc0\xaf", 2);         /* overlong */
-    refuse_text("\xed\xa0\x80", 3);     /* a surrogate */
-    refuse_text("\xf4\x90\x80\x80", 4); /* beyond Unicode */
-    refuse_text("\xe2\x82", 2);         /* cut */
-    refuse_text("\xe2\x80\xae", 3);     /* turns the direction of what follows */
+    refuse_text("\xc2\x85", 2);                 /* NEL, a control character */
+    refuse_text("\xc0\xaf", 2);                 /* overlong */
+    refuse_text("\xed\xa0\x80", 3);             /* a surrogate */
+    refuse_text("\xf4\x90\x80\x80", 4);         /* beyond Unicode */
+    refuse_text("\xe2\x82", 2);                 /* cut */
+    refuse_text("\xe2\x80\xae\xe2\x80\xac", 3); /* turns the direction of what follows */
 }
 
 static void test_limits(void **state)
