@@ -79,15 +79,13 @@ mkfifo "$work/typing"
 exec 7<>"$work/typing"
 
 say "a patient who is asked"
+begin_station --diagnosis "$data/diagnosis.txt" # which waits on for one who stays
 for answer in interrupt terminate $'n\n' $'\n'; do
-    begin_station --diagnosis "$data/diagnosis.txt"
     status=0
     asked_patient "$answer" >"$work/shown" || status=$?
     [ "$status" -eq 10 ] || fail "status $status after '$answer': $(cat "$work/shown")"
     grep -q 'nothing about you was sent' "$work/shown" || fail "$(cat "$work/shown")"
-    ends "$station" 10 "the station, after '$answer'"
 done
-begin_station --diagnosis "$data/diagnosis.txt"
 asked_patient $'yes\n' >"$work/shown" || fail "after yes: $(cat "$work/shown")"
 ends "$station" 0 "the station, after yes"
 cmp "$work/diagnosis" "$data/diagnosis.txt"
