@@ -3,6 +3,7 @@
 #include "fixture.h"
 #include "other.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static cs_key *new_key(cs_token *token, const char *label, cs_use use)
@@ -85,7 +86,7 @@ static int keep_label(void *context, const cs_key_info *info)
     labels *l = context;
 
     assert_true(l->count < 4);
-    strcpy(l->found[l->count++], info->label);
+    (void)snprintf(l->found[l->count++], sizeof l->found[0], "%s", info->label);
     return 0;
 }
 
@@ -143,7 +144,7 @@ static CK_OBJECT_HANDLE put_public(
         {CKA_EC_PARAMS, p256, sizeof p256}, {CKA_EC_POINT, der, sizeof der}};
     CK_OBJECT_HANDLE object;
 
-    strcpy(label, name);
+    (void)snprintf(label, sizeof label, "%s", name);
     memcpy(der + 2, point, 65);
     memcpy(own_id, id.p, id.n);
     assert_int_equal(o->f->C_CreateObject(o->session, template, 8, &object), CKR_OK);
@@ -226,7 +227,7 @@ static void test_named_by_id(void **state)
     char uri[CS_URI_MAX];
 
     (void)state;
-    strcpy(uri, cs_key_describe(key)->uri);
+    (void)snprintf(uri, sizeof uri, "%s", cs_key_describe(key)->uri);
     cs_key_close(&key);
     assert_non_null(strstr(uri, "object=named"));
     assert_ok(cs_key_destroy(token, "named", error));

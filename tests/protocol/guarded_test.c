@@ -8,10 +8,13 @@
 
 static long live; /* guarded allocations that are not freed */
 
+/* The linker's --wrap makes these names. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 void *__real_sodium_malloc(size_t n);
 void __real_sodium_free(void *p);
 void *__wrap_sodium_malloc(size_t n);
 void __wrap_sodium_free(void *p);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 void *__wrap_sodium_malloc(size_t n)
 {

@@ -238,6 +238,8 @@ static const void *tell(const char *label, const cs_schema *schema, const void *
     return room;
 }
 
+/* The linker's --wrap makes these names. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 int __real_cs_envelope_seal(cs_buf *out, const char *label, cs_suite suite, int64_t time,
     const uint8_t puk[CS_PUK_SIZE], const cs_schema *schema, const void *body,
     uint8_t *export_secret, cs_error *error);
@@ -254,6 +256,7 @@ int __real_cs_signed_make(
     cs_buf *out, cs_key *key, const cs_schema *schema, const void *body, cs_error *error);
 int __wrap_cs_signed_make(
     cs_buf *out, cs_key *key, const cs_schema *schema, const void *body, cs_error *error);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 int __wrap_cs_envelope_seal(cs_buf *out, const char *label, cs_suite suite, int64_t time,
     const uint8_t puk[CS_PUK_SIZE], const cs_schema *schema, const void *body,

@@ -34,16 +34,16 @@ static void test_codes(void **state)
     static const int harmless[] = {CS_OK, CS_E_MALFORMED, CS_E_REPLAY, CS_E_NO_RECORD, CS_E_BUSY,
         CS_E_EXISTS, CS_E_UNREACHABLE};
     static const struct {
-        int code;
         const char *word;
+        int code;
         cs_ailment ailment;
     } ills[] = {
-        {CS_E_TOKEN, "token", CS_AIL_TOKEN},
-        {CS_E_TOKEN_ABSENT, "token", CS_AIL_TOKEN},
-        {CS_E_PIN_LOCKED, "token", CS_AIL_TOKEN},
-        {CS_E_DISK_FULL, "disk-full", CS_AIL_DISK_FULL},
-        {CS_E_STORAGE, "storage", CS_AIL_STORAGE},
-        {CS_E_CORRUPT, "storage", CS_AIL_STORAGE},
+        {"token", CS_E_TOKEN, CS_AIL_TOKEN},
+        {"token", CS_E_TOKEN_ABSENT, CS_AIL_TOKEN},
+        {"token", CS_E_PIN_LOCKED, CS_AIL_TOKEN},
+        {"disk-full", CS_E_DISK_FULL, CS_AIL_DISK_FULL},
+        {"storage", CS_E_STORAGE, CS_AIL_STORAGE},
+        {"storage", CS_E_CORRUPT, CS_AIL_STORAGE},
     };
     cs_health health;
 
