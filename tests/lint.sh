@@ -210,20 +210,26 @@ format() {
         sort -u
 }
 
-# clang knows fewer names of warnings than gcc, whose command lines these are.
-tidy() {
+# What clang-tidy says of one source, less its counts; gathered first, since several run at once and
+# would write into each other's lines. clang knows fewer names of warnings than gcc, whose command
+# lines these are.
+tidy_one() {
     local output status
-    [ -f build/dev/compile_commands.json ] || cmake --preset dev >/dev/null || return 1
-    # A source that no target compiles has no compile command, and nothing to be checked with.
-    output=$(for name in "${units[@]}"; do
-        if grep -qF "\"file\": \"$PWD/$name\"" build/dev/compile_commands.json; then
-            echo "$name"
-        fi
-    done | xargs -r -P "$jobs" -n 1 clang-tidy -p build/dev --quiet \
-        --extra-arg=-Wno-unknown-warning-option 2>&1)
+    output=$(clang-tidy -p build/dev --quiet --extra-arg=-Wno-unknown-warning-option "$1" 2>&1)
     status=$?
     printf '%s\n' "$output" | grep -vE '^[0-9]+ warnings? (generated|treated)|^$|^Suppressed '
     return $status
+}
+export -f tidy_one
+
+tidy() {
+    [ -f build/dev/compile_commands.json ] || cmake --preset dev >/dev/null || return 1
+    # A source that no target compiles has no compile command, and nothing to be checked with.
+    for name in "${units[@]}"; do
+        if grep -qF "\"file\": \"$PWD/$name\"" build/dev/compile_commands.json; then
+            echo "$name"
+        fi
+    done | xargs -r -P "$jobs" -I '{}' bash -c 'tidy_one {}'
 }
 
 analyse() {

@@ -142,6 +142,9 @@ asked() { # WANTED-STATUS ANSWER OPTION...: on a terminal, what is asked goes to
         --station '$station' --diagnosis-out '$work/diagnosis' ${*:3}" "$work/asked" >"$work/seen" ||
         status=$?
     equal "asked, and answered $2" "$1" "$status"
+    if [ "$1" -ne 0 ]; then
+        kill -TERM "$station_pid" # it waits on, for a patient who stays
+    fi
     wait "$station_pid" || true
 }
 tomorrow=$(date -u -d tomorrow '+%F')
