@@ -121,6 +121,11 @@ status=0
 wait "$demo_pid" || status=$?
 equal "exit status of a stopped demo" 10 "$status"
 equal "what stays of a stopped demo" "" "$(ls -A "$work/tmp")"
+# A child that was just beginning ends by its parent's end, a moment later.
+for _ in $(seq 50); do
+    pgrep -s "$demo_pid" >/dev/null || break
+    sleep 0.1
+done
 equal "who is left" "" "$(pgrep -s "$demo_pid" || true)"
 
 # An empty signal is none; and what cannot work is said before anything is made.
