@@ -453,6 +453,55 @@ static void test_consent(void **state)
     play_close(&p);
 }
 
+/* The person's device looks at the certificate itself, before it shows a doctor. */
+static void test_station_certificate(void **state)
+{
+    cs_party station = shared.doctor.party;
+    cs_visit_d *doctor = NULL;
+    cs_visit_p *patient = NULL;
+    cs_buf m0 = {0};
+
+    (void)state;
+    station.certificate = cs_view_buf(&shared.other_doctor.certificate);
+    assert_ok(cs_visit_d_new(&doctor, &station, PLAY_DEPARTMENT, &m0, error));
+    assert_fails(CS_E_CERTIFICATE, cs_visit_p_new(&patient, &shared.patient.party,
+                                       &shared.patient.env, cs_view_buf(&m0), error));
+    assert_null(patient);
+    cs_visit_d_free(&doctor);
+    cs_buf_free(&m0);
+}
+
+static int publish(const cs_party *publisher, cs_error *error)
+{
+    cs_publishing publishing;
+    cs_publication publication;
+    cs_buf p1 = {0};
+    int rc;
+
+    shared.pc.memory.seen_count = 0;
+    rc = cs_publishing_begin(&publishing, publisher, &shared.hospital.env, shared.patient.id,
+        PLAY_DEPARTMENT, "http://127.0.0.1:1", &p1, error);
+    if (rc == CS_OK)
+        rc = cs_publication_open(
+            &publication, &shared.pc.party, &shared.pc.env, cs_view_buf(&p1), error);
+    cs_buf_free(&p1);
+    return rc;
+}
+
+/* Who publishes is a hospital, in its dates and not revoked. */
+static void test_publisher(void **state)
+{
+    (void)state;
+    assert_ok(publish(&shared.hospital.party, error));
+    assert_fails(CS_E_CREDENTIAL, publish(&shared.doctor.party, error));
+    shared.pc.memory.revoked[0] = shared.hospital.credential.serial;
+    shared.pc.memory.revoked_count = 1;
+    assert_fails(CS_E_REVOKED, publish(&shared.hospital.party, error));
+    shared.pc.memory.revoked_count = 0;
+    cast_at(&shared, CAST_START + CAST_YEAR + 1);
+    assert_fails(CS_E_EXPIRED, publish(&shared.hospital.party, error));
+}
+
 /* A request is accepted once by each receiver. */
 static void test_replay(void **state)
 {
@@ -661,6 +710,8 @@ int main(void)
         cmocka_unit_test_setup(test_final_flag, reset_cast),
         cmocka_unit_test_setup(test_swapped, reset_cast),
         cmocka_unit_test_setup(test_time, reset_cast),
+        cmocka_unit_test_setup(test_station_certificate, reset_cast),
+        cmocka_unit_test_setup(test_publisher, reset_cast),
         cmocka_unit_test_setup(test_expired, reset_cast),
         cmocka_unit_test_setup(test_revoked, reset_cast),
         cmocka_unit_test_setup(test_own_list_too_old, reset_cast),

@@ -210,6 +210,10 @@ static void test_publication(void **state)
     assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).agree, 1);
     assert_ok(cs_publishing_finish(
         &publishing, &c.hospital.party, &c.hospital.env, cs_view_buf(&p2), error));
+    c.hospital.env.now += CS_DELTA_T_DEFAULT + 1;
+    assert_fails(CS_E_STALE, cs_publishing_finish(&publishing, &c.hospital.party, &c.hospital.env,
+                                 cs_view_buf(&p2), error));
+    c.hospital.env.now = CAST_START;
     p2.p[p2.n - 1] ^= 1;
     assert_fails(CS_E_DECRYPT, cs_publishing_finish(&publishing, &c.hospital.party, &c.hospital.env,
                                    cs_view_buf(&p2), error));
