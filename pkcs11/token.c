@@ -134,10 +134,54 @@ static int set_up(
     return rc;
 }
 
+/* anew: by modules begun anew, where nothing holds them. */
+static int find_and_hold(search *s, bool anew, cs_error *error)
+{
+    int rc;
+
+    p11_scan_begin();
+    if (anew)
+        cs_pkcs11_shutdown();
+    rc = find_token(s, error);
+    if (rc == CS_OK)
+        p11_module_hold(s->found.module);
+    p11_scan_end();
+    return rc;
+}
+
+/* The found token's module is held for it, and given back if this fails. */
+static int open_found(
+    p11_token **out, const search *s, const cs_token_options *options, cs_error *error)
+{
+    static const cs_token_options defaults;
+    p11_token *token = calloc(1, sizeof *token);
+    int rc;
+
+    if (token == NULL) {
+        p11_module_put(s->found.module);
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for a token");
+    }
+    token->module = s->found.module;
+    rc = set_up(token, s, options == NULL ? &defaults : options, error);
+    if (rc == CS_OK)
+        *out = token;
+    else
+        free_token(token);
+    return rc;
+}
+
+/* The token says that no PIN try has been used, so a login that failed for another reason cost
+ * none.
+ */
+static bool has_all_tries(const search *s)
+{
+    return (s->found.info.flags &
+               (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED)) == 0;
+}
+
 int cs_pkcs11_token_open(
     cs_token **out, const char *uri, const cs_token_options *options, cs_error *error)
 {
-    static const cs_token_options defaults;
     search s = {0};
     p11_token *token = NULL;
     int rc;
@@ -146,28 +190,26 @@ int cs_pkcs11_token_open(
     rc = p11_uri_parse(&s.uri, uri, error);
     if (rc != CS_OK)
         return rc;
-    p11_scan_begin();
-    rc = find_token(&s, error);
+    rc = find_and_hold(&s, false, error);
     if (rc == CS_OK)
-        p11_module_hold(s.found.module);
-    p11_scan_end();
-    if (rc != CS_OK)
-        goto out;
-    token = calloc(1, sizeof *token);
-    if (token == NULL) {
-        p11_module_put(s.found.module);
-        rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a token");
-        goto out;
+        rc = open_found(&token, &s, options, error);
+    /* The moment that hides a token (find_token) can also make its login fail in no particular way:
+     * once more, with what the token then is, if that has cost no try. */
+    if (rc == CS_E_TOKEN) {
+        cs_error later;
+
+        p11_pause_ms(P11_BACKOFF_FIRST_MS);
+        if (find_and_hold(&s, true, &later) == CS_OK) {
+            if (has_all_tries(&s))
+                rc = open_found(&token, &s, options, error);
+            else
+                p11_module_put(s.found.module);
+        }
     }
-    token->module = s.found.module; /* held */
-    rc = set_up(token, &s, options == NULL ? &defaults : options, error);
-    if (rc != CS_OK) {
-        free_token(token);
-        goto out;
+    if (rc == CS_OK) {
+        p11_registry_add(token);
+        *out = &token->base;
     }
-    p11_registry_add(token);
-    *out = &token->base;
-out:
     p11_kit_uri_free(s.uri);
     return rc;
 }

@@ -3,6 +3,7 @@
 #include "fixture.h"
 #include "other.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,23 @@ static void test_already_logged_in(void **state)
     assert_ok(open_with(fx.pin_file, false, error));
     fixture_script("C_Login 1 fail 0xa4\n"); /* CKR_PIN_LOCKED */
     assert_fails(CS_E_PIN_LOCKED, open_with(fx.pin_file, false, error));
+    fixture_script("");
+}
+
+/* A login that fails in no particular way is tried once more, if the token says it cost no try. */
+static void test_login_fails_once(void **state)
+{
+    (void)state;
+    assert_non_null(dlopen(fixture_module(), RTLD_NOW | RTLD_NODELETE)); /* its counts go on */
+    fixture_script("C_Login 1 fail 0x5\n");                              /* CKR_GENERAL_ERROR */
+    assert_ok(open_with(fx.pin_file, false, error));
+    assert_int_equal(fixture_calls("C_Login"), 2);
+    fixture_script("C_Login * fail 0x5\n");
+    assert_fails(CS_E_TOKEN, open_with(fx.pin_file, false, error));
+    assert_int_equal(fixture_calls("C_Login"), 2);
+    fixture_script("C_Login 1 fail 0x5\nC_GetTokenInfo * flags 0x10000\n"); /* a try was used */
+    assert_fails(CS_E_TOKEN, open_with(fx.pin_file, false, error));
+    assert_int_equal(fixture_calls("C_Login"), 1);
     fixture_script("");
 }
 
@@ -477,6 +495,7 @@ int main(void)
         cmocka_unit_test(test_one_login_per_token),
         cmocka_unit_test(test_final_try),
         cmocka_unit_test(test_already_logged_in),
+        cmocka_unit_test(test_login_fails_once),
         cmocka_unit_test(test_lost_sessions),
         cmocka_unit_test(test_gone_for_a_while),
         cmocka_unit_test(test_not_retried_for_ever),
