@@ -44,13 +44,7 @@ static int settle(
 {
     (void)snprintf(decision->who, sizeof decision->who, "%s", server->home->id);
     decision->role = "cloud";
-    if (rc == CS_OK)
-        rc = cs_decision_record(decision, worker, CS_OK, error);
-    if (rc == CS_OK)
-        rc = cs_store_commit(worker->store, error);
-    if (rc != CS_OK)
-        cs_store_rollback(worker->store);
-    return rc;
+    return cs_decision_commit(decision, worker, rc, error);
 }
 
 int cs_cloud_enrol(const cs_server *server, cs_worker *worker, cs_role role, const char *id,

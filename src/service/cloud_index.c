@@ -55,14 +55,7 @@ static int keep_value(cs_worker *worker, const cs_row_keys *keys, const cs_publi
         goto out;
     rc = cs_store_put_index(
         worker->store, keys->row, hospital, cs_view_buf(&sealed), worker->world.env.now, error);
-    if (rc == CS_OK)
-        rc = cs_decision_record(decision, worker, CS_OK, error);
-    if (rc == CS_OK)
-        rc = cs_store_commit(worker->store, error);
-    if (rc != CS_OK)
-        cs_store_rollback(worker->store);
-    else
-        decision->recorded = true;
+    rc = cs_decision_commit(decision, worker, rc, error);
 out:
     cs_buf_free(&sealed);
     return rc;

@@ -178,15 +178,7 @@ static int keep(cs_worker *worker, const registration_rows *rows, const cs_regis
     rc = admission(worker, rows, who, error);
     if (rc == CS_OK)
         rc = keep_credential(worker, rows, who, credential, error);
-    if (rc == CS_OK)
-        rc = cs_decision_record(decision, worker, CS_OK, error);
-    if (rc == CS_OK)
-        rc = cs_store_commit(worker->store, error);
-    if (rc != CS_OK)
-        cs_store_rollback(worker->store);
-    else
-        decision->recorded = true;
-    return rc;
+    return cs_decision_commit(decision, worker, rc, error);
 }
 
 /* The token takes its time, so it is asked while nobody is kept from writing. */

@@ -79,15 +79,7 @@ int cs_hpc_keep(cs_hpc *hospital, cs_worker *worker, cs_record_writer *writer,
     if (rc == CS_OK)
         rc = cs_outbox_put_publication(
             hospital->outbox, worker->store, row->row, id_p, id_de, worker->world.env.now, error);
-    if (rc == CS_OK)
-        rc = cs_decision_record(decision, worker, CS_OK, error);
-    if (rc == CS_OK)
-        rc = cs_store_commit(worker->store, error);
-    if (rc != CS_OK)
-        cs_store_rollback(worker->store);
-    else
-        decision->recorded = true;
-    return rc;
+    return cs_decision_commit(decision, worker, rc, error);
 }
 
 /* -- import --------------------------------------------------------------------------------------
@@ -274,12 +266,7 @@ int cs_hpc_acknowledge(cs_hpc *hospital, cs_worker *worker, uint64_t number, cs_
         cs_decision_party(&decision, hospital->server->home->id, CS_ROLE_HOSPITAL);
         cs_decision_about(&decision, notice.id_p, notice.id_de);
         (void)snprintf(decision.reason, sizeof decision.reason, "%s", notice.reason);
-        rc = cs_decision_record(&decision, worker, CS_OK, error);
-    }
-    if (rc == CS_OK)
         rc = cs_store_drop_outbox(worker->store, notice.key, number, error);
-    if (rc == CS_OK)
-        return cs_store_commit(worker->store, error);
-    cs_store_rollback(worker->store);
-    return rc;
+    }
+    return cs_decision_commit(&decision, worker, rc, error);
 }

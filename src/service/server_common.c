@@ -259,6 +259,19 @@ int cs_decision_record(cs_decision *decision, const cs_worker *worker, int outco
     return cs_audit_append(worker->server->audit, worker->store, &entry, error);
 }
 
+int cs_decision_commit(cs_decision *decision, cs_worker *worker, int rc, cs_error *error)
+{
+    if (rc == CS_OK)
+        rc = cs_decision_record(decision, worker, CS_OK, error);
+    if (rc == CS_OK)
+        rc = cs_store_commit(worker->store, error);
+    if (rc != CS_OK)
+        cs_store_rollback(worker->store);
+    else
+        decision->recorded = true;
+    return rc;
+}
+
 int cs_decision_adopt(cs_decision *decision, const cs_worker *worker, cs_error *error)
 {
     const cs_audit_entry entry = entry_of(decision, worker, CS_OK);

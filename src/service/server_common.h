@@ -90,6 +90,10 @@ void cs_decision_evidence(cs_decision *decision, const uint8_t h_request[CS_HASH
 CS_MUST_CHECK int cs_decision_record(
     cs_decision *decision, const cs_worker *worker, int outcome, cs_error *error);
 
+/* The end of a transaction that cs_store_begin began: the entry and the commit; or the rollback,
+ * when rc is a failure of what stands before, or becomes one. Gives what came of it all. */
+CS_MUST_CHECK int cs_decision_commit(
+    cs_decision *decision, cs_worker *worker, int rc, cs_error *error);
 /* Append the entry to a log that is taken over as it is (cs_audit_adopt). */
 CS_MUST_CHECK int cs_decision_adopt(
     cs_decision *decision, const cs_worker *worker, cs_error *error);
