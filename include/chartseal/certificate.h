@@ -84,6 +84,22 @@ CS_MUST_CHECK int cs_crl_issue(cs_buf *out, cs_view ca_der, const cs_revocation 
     size_t count, uint64_t number, int64_t this_update, int64_t next_update, cs_sign_fn sign,
     void *context, cs_error *error);
 
+/* Of the lists in PEM (none or more): how many, and the dates of the one that ends first. */
+typedef struct cs_crl_dates {
+    int64_t this_update, next_update; /* milliseconds since 1970 */
+} cs_crl_dates;
+CS_MUST_CHECK int cs_crl_look(cs_view crl_pem, size_t *count, cs_crl_dates *first, cs_error *error);
+
+/* Lists in PEM that are to replace those before: appended to out are the new ones, and the old ones
+ * of authorities that have no new one. A new one has to be signed by one of the authorities
+ * (CS_E_CERTIFICATE), in its dates, and not older than the old one of the same (CS_E_LISTS). */
+#define CS_CRL_CLOCK_MS 60000 /* how far the authority's clock may be ahead: as ΔT */
+CS_MUST_CHECK int cs_crl_update(
+    cs_buf *out, cs_view ca_pem, cs_view old_pem, cs_view new_pem, int64_t now_ms, cs_error *error);
+
+/* The end of a certificate, milliseconds since 1970. */
+CS_MUST_CHECK int cs_certificate_not_after(cs_view der, int64_t *not_after, cs_error *error);
+
 /* Serial (right-aligned in 8 bytes; CS_E_CERTIFICATE if longer) of a certificate. */
 CS_MUST_CHECK int cs_certificate_serial(cs_view der, uint8_t serial[8], cs_error *error);
 

@@ -3,6 +3,7 @@
 #include "cli/home_options.h"
 #include "cli/output.h"
 #include "cli/serve_options.h"
+#include "cli/trust_verb.h"
 #include "service/cloud_admin.h"
 #include "service/cloud_service.h"
 
@@ -65,16 +66,11 @@ static int found(cs_home *home, cs_view authorities, cs_view crl, cs_error *erro
 static int print_cloud(const cs_home *home, const cs_arguments *arguments, cs_error *error)
 {
     char fingerprint[2 * CS_HASH_SIZE + 1];
-    uint8_t hash[CS_HASH_SIZE];
-    cs_buf parameters = {0};
-    int rc = cs_home_read(home, "cloud.cbor", CS_MESSAGE_MAX, &parameters, error);
+    int rc = cs_home_fingerprint(fingerprint, home, error);
 
-    if (rc == CS_OK)
-        rc = cs_hash(hash, cs_view_buf(&parameters), error);
-    cs_buf_free(&parameters);
     if (rc != CS_OK)
         return rc;
-    cs_hex(CS_VIEW_ARRAY(hash), fingerprint);
+    cs_warn_lists(home);
     if (cs_arg_flag(arguments, "json"))
         return cs_print_json(
             json_pack("{s:b, s:s, s:s, s:s, s:s+, s:s, s:O, s:i, s:o}", "ok", 1, "role", "cloud",
@@ -310,15 +306,23 @@ static int run_status(const cs_arguments *arguments, cs_error *error)
         if (json_object_set_new(report, "id", json_string(home->id)) != 0 ||
             json_object_set_new(report, "suite", json_string(cs_suite_name(home->suite))) != 0)
             rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
-        else
+        if (rc == CS_OK)
+            rc = cs_trust_report(report, home, error);
+        if (rc == CS_OK)
             rc = cs_print_json(json_incref(report), error);
     } else if (rc == CS_OK) {
         say_status(home, report);
+        cs_say_trust(home);
     }
     json_decref(report);
     cs_store_close(&store);
     cs_home_free(&home);
     return rc;
+}
+
+static int run_trust(const cs_arguments *arguments, cs_error *error)
+{
+    return cs_run_trust(arguments, CS_HOME_CLOUD, error);
 }
 
 /* -- the table -----------------------------------------------------------------------------------
@@ -362,7 +366,7 @@ static const cs_option status_options[] = {CS_DIR_OPTION, CS_JSON_OPTION, CS_OPT
 static const cs_verb verbs[] = {
     {"init", "make the cloud's keys in its token, its parameters and its home", init_options,
         "--dir cloud --id pc.example --token pkcs11:token=cloud --pin-file cloud.pin "
-        "--authority board.pem",
+        "--authority board.pem --crl crl.pem",
         run_init},
     {"enrol", "make a code that admits one party, once", enrol_options,
         "--dir cloud --role patient --id P-1 --code-file p1.code", run_enrol},
@@ -371,6 +375,7 @@ static const cs_verb verbs[] = {
     {"serve", "answer registrations, publications and searches until told to stop", serve_options,
         "--dir cloud --listen 0.0.0.0:8440", run_serve},
     {"status", "what the cloud holds, in numbers", status_options, "--dir cloud", run_status},
+    {"trust", CS_TRUST_SUMMARY, cs_trust_options, "--dir cloud --crl crl.pem", run_trust},
     {0},
 };
 

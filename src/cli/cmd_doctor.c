@@ -4,6 +4,7 @@
 #include "cli/cmd_doctor_visit.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
+#include "cli/trust_verb.h"
 #include "service/authority.h"
 #include "service/register_client.h"
 
@@ -97,6 +98,11 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
     return rc;
 }
 
+static int run_trust(const cs_arguments *arguments, cs_error *error)
+{
+    return cs_run_trust(arguments, CS_HOME_DOCTOR, error);
+}
+
 static const cs_option init_options[] = {
     CS_DIR_OPTION,
     {"id", "ID", true, "who the doctor is in this cloud"},
@@ -128,7 +134,7 @@ static const cs_option register_options[] = {
 static const cs_verb verbs[] = {
     {"init", "make the keys in the token, and take in whom to trust", init_options,
         "--dir ek --id dr-ek --name 'Dr. Ada Ek' --token pkcs11:token=ek --cloud-file cloud.cbor "
-        "--authority board.pem",
+        "--authority board.pem --crl crl.pem",
         run_init},
     {"csr", "write a certificate request, signed in the token", csr_options,
         "--dir ek --out ek.csr", run_csr},
@@ -138,6 +144,7 @@ static const cs_verb verbs[] = {
         cs_doctor_visit_options,
         "--dir ek --listen 0.0.0.0:7430 --department cardiology --record-out record.json",
         cs_run_doctor_visit},
+    {"trust", CS_TRUST_SUMMARY, cs_trust_options, "--dir ek --crl crl.pem", run_trust},
     {0},
 };
 

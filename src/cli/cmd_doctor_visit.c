@@ -4,6 +4,7 @@
 #include "cli/home_options.h"
 #include "cli/input.h"
 #include "cli/output.h"
+#include "cli/trust_verb.h"
 #include "service/editor.h"
 #include "service/signals.h"
 #include "service/station.h"
@@ -276,6 +277,8 @@ int cs_run_doctor_visit(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = cs_cloud_url(&input.cloud_url, opened.home, arguments, error);
     me.home = opened.home;
+    if (rc == CS_OK)
+        cs_warn_lists(opened.home);
     if (rc == CS_OK)
         rc = cs_station_visit(&report, opened.home, opened.actor, opened.log, &input, error);
     if (rc == CS_OK && json)

@@ -5,6 +5,7 @@
 #include "cli/home_options.h"
 #include "cli/output.h"
 #include "cli/serve_options.h"
+#include "cli/trust_verb.h"
 #include "service/cloud_admin.h"
 #include "service/hospital_service.h"
 #include "service/register_client.h"
@@ -163,6 +164,11 @@ static int run_serve(const cs_arguments *arguments, cs_error *error)
     return cs_run_serve(arguments, CS_HOME_HOSPITAL, cs_hpc_serve, error);
 }
 
+static int run_trust(const cs_arguments *arguments, cs_error *error)
+{
+    return cs_run_trust(arguments, CS_HOME_HOSPITAL, error);
+}
+
 /* -- the table -----------------------------------------------------------------------------------
  */
 
@@ -222,7 +228,8 @@ static const cs_verb verbs[] = {
     {"init", "make the hospital's keys in its token, its home and a request for a certificate",
         init_options,
         "--dir hpc --id hospital.example --token pkcs11:token=hospital --pin-file hpc.pin "
-        "--cloud-file cloud.cbor --authority board.pem --url https://hospital.example",
+        "--cloud-file cloud.cbor --authority board.pem --crl crl.pem --url "
+        "https://hospital.example",
         run_init},
     {"register", "register with the cloud, by an enrolment code and a certificate",
         register_options,
@@ -240,6 +247,7 @@ static const cs_verb verbs[] = {
         "--dir hpc --acknowledge 7", cs_run_hospital_notices},
     {"status", "what the hospital holds, in numbers", status_options, "--dir hpc",
         cs_run_hospital_status},
+    {"trust", CS_TRUST_SUMMARY, cs_trust_options, "--dir hpc --crl crl.pem", run_trust},
     {0},
 };
 

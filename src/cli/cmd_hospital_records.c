@@ -4,6 +4,7 @@
 #include "cli/home_options.h"
 #include "cli/output.h"
 #include "cli/serve_options.h"
+#include "cli/trust_verb.h"
 #include "service/hospital.h"
 
 #include <chartseal/secret.h>
@@ -138,6 +139,8 @@ int cs_run_hospital_import(const cs_arguments *arguments, cs_error *error)
         rc = cs_open_wire_log(&log, arguments, error);
     if (rc == CS_OK)
         rc = open_hospital(&opened, arguments, error);
+    if (rc == CS_OK)
+        rc = cs_actor_wants_registration(opened.hospital->server->actor, error);
     if (rc == CS_OK) {
         opened.hospital->server->wire_log = log;
         cs_progress_start(&progress, STDERR_FILENO, "importing", size);
@@ -379,14 +382,21 @@ static int print_status(const cs_hpc *hospital, json_t *report, const cs_outbox_
             return CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
         }
         json_decref(more);
-        return cs_print_json(json_incref(report), error);
+        return cs_trust_report(report, home, error) == CS_OK
+                   ? cs_print_json(json_incref(report), error)
+                   : (int)error->code;
     }
     cs_say("hospital %s, answers at %s", home->id, cs_home_text(home, "url"));
-    cs_say("  credential %llu, good until %s", (unsigned long long)credential->serial,
-        cs_date(until, credential->not_after));
+    if (credential->raw_size == 0)
+        cs_say("  no credential: `chartseal hospital register` gets one");
+    else
+        cs_say("  credential %llu, good until %s%s", (unsigned long long)credential->serial,
+            cs_date(until, credential->not_after),
+            credential->not_after <= cs_clock_ms() ? ", EXPIRED: register again" : "");
     cs_say("  records %lld, publications that wait %llu",
         (long long)json_integer_value(json_object_get(report, "record")),
         (unsigned long long)outbox->publications);
+    cs_say_trust(home);
     cs_say("  emergency access %s, notices to patients that wait %llu",
         hospital->allows_emergency ? "allowed" : "denied", (unsigned long long)outbox->notices);
     if (outbox->unreadable > 0)

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/cmd_patient_visit.h"
 #include "cli/output.h"
+#include "cli/trust_verb.h"
 #include "service/actor.h"
 #include "service/biometrics.h"
 #include "service/cloud_admin.h"
@@ -141,6 +142,11 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
     return rc;
 }
 
+static int run_trust(const cs_arguments *arguments, cs_error *error)
+{
+    return cs_run_trust(arguments, CS_HOME_PATIENT, error);
+}
+
 static const cs_option init_options[] = {
     CS_DIR_OPTION,
     {"id", "ID", true, "who the patient is in this cloud"},
@@ -164,7 +170,7 @@ static const cs_option register_options[] = {
 static const cs_verb verbs[] = {
     {"init", "make the keys in the device's token, and take in whom to trust", init_options,
         "--dir device --id P-000417 --token pkcs11:token=device --cloud-file cloud.cbor "
-        "--authority board.pem --template iris",
+        "--authority board.pem --crl crl.pem --template iris",
         run_init},
     {"register", "register with the cloud, by an enrolment code", register_options,
         "--dir device --cloud-url https://cloud.example --code-file code --template iris",
@@ -173,6 +179,7 @@ static const cs_verb verbs[] = {
         cs_patient_visit_options,
         "--dir device --station 192.0.2.7:7430 --signal ecg.bin --diagnosis-out diagnosis.txt",
         cs_run_patient_visit},
+    {"trust", CS_TRUST_SUMMARY, cs_trust_options, "--dir device --crl crl.pem", run_trust},
     {0},
 };
 

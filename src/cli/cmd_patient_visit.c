@@ -5,6 +5,7 @@
 #include "cli/input.h"
 #include "cli/output.h"
 #include "cli/serve_options.h"
+#include "cli/trust_verb.h"
 #include "service/device.h"
 #include "service/signals.h"
 
@@ -161,6 +162,8 @@ int cs_run_patient_visit(const cs_arguments *arguments, cs_error *error)
         rc = cs_open_member(&opened, CS_HOME_PATIENT, arguments, error);
     if (rc == CS_OK)
         rc = cs_cloud_url(&input.cloud_url, opened.home, arguments, error);
+    if (rc == CS_OK)
+        cs_warn_lists(opened.home);
     if (rc == CS_OK)
         rc = cs_device_visit(&report, opened.home, opened.actor, opened.log, &input, error);
     if (rc == CS_OK && cs_arg_flag(arguments, "json"))

@@ -2,6 +2,7 @@
 #include "cli/home_options.h"
 
 #include "cli/output.h"
+#include "cli/trust_verb.h"
 #include "service/cloud_admin.h"
 #include "token/pin.h"
 
@@ -155,6 +156,7 @@ int cs_member_init(cs_home **out, cs_home_kind kind, const cs_arguments *argumen
 int cs_print_member(const cs_home *home, const char *fingerprint, const char *next,
     const cs_arguments *arguments, cs_error *error)
 {
+    cs_warn_lists(home);
     if (cs_arg_flag(arguments, "json"))
         return cs_print_json(
             json_pack("{s:b, s:s, s:s, s:s, s:s, s:O, s:i, s:o}", "ok", 1, "role",

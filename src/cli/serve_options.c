@@ -2,6 +2,7 @@
 #include "cli/serve_options.h"
 
 #include "cli/output.h"
+#include "cli/trust_verb.h"
 #include "service/signals.h"
 #include "service/sockets.h"
 
@@ -91,6 +92,7 @@ int cs_run_serve(
     if (rc == CS_OK)
         rc = cs_stop_fd_open(&options.stop_fd, error);
     if (rc == CS_OK) {
+        cs_warn_lists(home);
         options.wire_log = log;
         options.address = host;
         options.workers = (unsigned)workers;

@@ -175,7 +175,7 @@ static int verdict(int finding, cs_error *error)
         return CS_FAIL(error, CS_E_EXPIRED, "the certificate is not valid yet; check the clock");
     case X509_V_ERR_CRL_HAS_EXPIRED:
         return CS_FAIL(
-            error, CS_E_LISTS, "the authority's revocation list is too old; fetch a new one");
+            error, CS_E_LISTS, "the authority's revocation list is too old; get a new crl.pem");
     case X509_V_ERR_CRL_NOT_YET_VALID:
         return CS_FAIL(
             error, CS_E_LISTS, "the authority's revocation list is not valid yet; check the clock");

@@ -38,8 +38,6 @@ int cs_hpc_open(cs_hpc **out, cs_home *home, cs_error *error)
     if (rc == CS_OK)
         rc = cs_server_open(&hospital->server, home, error);
     if (rc == CS_OK)
-        rc = cs_actor_wants_registration(hospital->server->actor, error);
-    if (rc == CS_OK)
         rc = cs_outbox_new(&hospital->outbox, hospital->server->actor->storage, error);
     if (rc == CS_OK) {
         hospital->server->role = hospital;

@@ -22,7 +22,8 @@ typedef struct cs_hpc {
     bool allows_emergency;
 } cs_hpc;
 
-/* CS_E_CREDENTIAL, CS_E_EXPIRED when the hospital is not registered. */
+/* Also without a credential that is in its dates, to see what there is: who goes on to others asks
+ * cs_actor_wants_registration. */
 CS_MUST_CHECK int cs_hpc_open(cs_hpc **out, cs_home *home, cs_error *error);
 void cs_hpc_close(cs_hpc **hospital);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/hospital_service.h"
 
+#include "service/actor.h"
 #include "service/frames.h"
 #include "service/hospital_visit.h"
 
@@ -95,6 +96,8 @@ int cs_hpc_serve(cs_home *home, const cs_server_options *options, cs_error *erro
     cs_hpc *hospital = NULL;
     int rc = cs_hpc_open(&hospital, home, error);
 
+    if (rc == CS_OK)
+        rc = cs_actor_wants_registration(hospital->server->actor, error);
     if (rc == CS_OK)
         hospital->server->wire_log = options->wire_log;
     if (rc == CS_OK)

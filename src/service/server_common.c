@@ -3,6 +3,7 @@
 
 #include "service/refusals.h"
 #include "service/signals.h"
+#include "service/trust_install.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,8 @@
 #include <time.h>
 
 #define STORE_NAME "chartseal.db"
+#define CRL_METRIC "chartseal_crl_next_update_seconds"
+#define CREDENTIAL_METRIC "chartseal_credential_not_after_seconds"
 #define LOG_LINE_MAX 512
 #define LOG_REPEAT_MS 60000 /* a failure that goes on is said once a minute */
 
@@ -74,6 +77,14 @@ static int declare_metrics(cs_server *server, cs_error *error)
     if (rc == CS_OK)
         rc = cs_metrics_declare(server->metrics, CS_METRIC_COUNTER, "chartseal_decisions",
             "Requests decided, by procedure and outcome.", error);
+    if (rc == CS_OK)
+        rc = cs_metrics_declare(server->metrics, CS_METRIC_GAUGE, CRL_METRIC,
+            "When the authority's revocation list that ends first does, in seconds since 1970; 0: "
+            "there is none.",
+            error);
+    if (rc == CS_OK && server->home->kind == CS_HOME_HOSPITAL)
+        rc = cs_metrics_declare(server->metrics, CS_METRIC_GAUGE, CREDENTIAL_METRIC,
+            "When the credential ends, in seconds since 1970; 0: there is none.", error);
     return rc;
 }
 
@@ -408,6 +419,19 @@ static int keep_audit(cs_server *server, cs_worker *worker, bool at_once, cs_err
     return rc;
 }
 
+/* Dates that somebody has to see to before they come. */
+static void show_dates(const cs_server *server)
+{
+    cs_lists lists = {0};
+
+    if (cs_home_lists(&lists, server->home, NULL) == CS_OK)
+        cs_metrics_set(
+            server->metrics, CRL_METRIC, NULL, 0, (double)(lists.first.next_update / 1000));
+    if (server->home->kind == CS_HOME_HOSPITAL)
+        cs_metrics_set(server->metrics, CREDENTIAL_METRIC, NULL, 0,
+            (double)(server->actor->credential.not_after / 1000));
+}
+
 /* Not a failure of the house: the earlier trust stays. */
 static void look_at_trust(const cs_server *server)
 {
@@ -419,6 +443,8 @@ static void look_at_trust(const cs_server *server)
             "authorities.pem and crl.pem are not taken in, the earlier ones stay", &failure);
     else if (news)
         cs_server_log(server, "authorities.pem and crl.pem taken in");
+    if (news)
+        show_dates(server);
 }
 
 /* What has failed is tried again: one prf, one small write. */

@@ -258,6 +258,106 @@ static void test_list_of_another(void **state)
     cs_buf_free(&crl);
 }
 
+/* A list in PEM, appended. */
+static void add_list(
+    cs_buf *pem, const cs_buf *ca, pair key, uint64_t number, int64_t from, int64_t until)
+{
+    cs_buf der = {0};
+
+    assert_ok(cs_crl_issue(&der, cs_view_buf(ca), NULL, 0, number, from, until, sign, &key, error));
+    assert_ok(cs_pem_encode(pem, "X509 CRL", cs_view_buf(&der), error));
+    cs_buf_free(&der);
+}
+
+typedef struct update {
+    cs_buf authorities, old, new, out;
+} update;
+
+static int run_update(update *u, cs_error *error)
+{
+    cs_buf_clear(&u->out);
+    return cs_crl_update(&u->out, cs_view_buf(&u->authorities), cs_view_buf(&u->old),
+        cs_view_buf(&u->new), NOW, error);
+}
+
+/* A newer list takes the place of the one before; an older, a false or a stale one does not. */
+static void test_newer_list(void **state)
+{
+    static const cs_subject other = {.common_name = "Another Authority"};
+    world *w = *state;
+    update u = {0};
+    cs_buf other_ca = {0};
+    cs_crl_dates dates;
+    size_t count;
+
+    assert_ok(cs_ca_make(&other_ca, &other, CS_VIEW_ARRAY(w->other_ca_key.public_key), NOW - DAY,
+        NOW + DAY, sign, &w->other_ca_key, error));
+    assert_ok(cs_pem_encode(&u.authorities, "CERTIFICATE", cs_view_buf(&w->ca), error));
+    add_list(&u.old, &w->ca, w->ca_key, 2, NOW - DAY, NOW + DAY);
+    add_list(&u.new, &w->ca, w->ca_key, 3, NOW - SECOND, NOW + 2 * DAY);
+    assert_ok(run_update(&u, error));
+    assert_ok(cs_crl_look(cs_view_buf(&u.out), &count, &dates, error));
+    assert_int_equal(count, 1);
+    assert_true(dates.this_update == NOW - SECOND && dates.next_update == NOW + 2 * DAY);
+    assert_true(cs_view_equal(cs_view_buf(&u.out), cs_view_buf(&u.new)));
+
+    /* the number says which is newer, not the date; the same list again is fine */
+    cs_buf_clear(&u.new);
+    add_list(&u.new, &w->ca, w->ca_key, 1, NOW - SECOND, NOW + 2 * DAY);
+    assert_fails(CS_E_LISTS, run_update(&u, error));
+    assert_ok(cs_buf_set(&u.new, cs_view_buf(&u.old), error));
+    assert_ok(run_update(&u, error));
+
+    cs_buf_clear(&u.new);
+    add_list(&u.new, &w->ca, w->ca_key, 3, NOW - 2 * DAY, NOW - SECOND);
+    assert_fails(CS_E_LISTS, run_update(&u, error));
+    cs_buf_clear(&u.new);
+    add_list(&u.new, &w->ca, w->ca_key, 3, NOW + DAY, NOW + 2 * DAY);
+    assert_fails(CS_E_LISTS, run_update(&u, error));
+
+    /* of an authority that is not trusted; once it is, its list goes beside ours */
+    cs_buf_clear(&u.new);
+    add_list(&u.new, &other_ca, w->other_ca_key, 9, NOW - SECOND, NOW + DAY);
+    assert_fails(CS_E_CERTIFICATE, run_update(&u, error));
+    assert_ok(cs_pem_encode(&u.authorities, "CERTIFICATE", cs_view_buf(&other_ca), error));
+    assert_ok(run_update(&u, error));
+    assert_ok(cs_crl_look(cs_view_buf(&u.out), &count, &dates, error));
+    assert_int_equal(count, 2);
+    cs_buf_free(&other_ca);
+    cs_buf_free(&u.authorities);
+    cs_buf_free(&u.old);
+    cs_buf_free(&u.new);
+    cs_buf_free(&u.out);
+}
+
+/* Our authority's name under another key; what is no list; none. */
+static void test_false_list(void **state)
+{
+    world *w = *state;
+    update u = {0};
+    cs_buf forged_ca = {0};
+    cs_crl_dates dates;
+    size_t count;
+
+    assert_ok(cs_ca_make(&forged_ca, &ca_subject, CS_VIEW_ARRAY(w->other_ca_key.public_key),
+        NOW - DAY, NOW + DAY, sign, &w->other_ca_key, error));
+    assert_ok(cs_pem_encode(&u.authorities, "CERTIFICATE", cs_view_buf(&w->ca), error));
+    add_list(&u.new, &forged_ca, w->other_ca_key, 9, NOW - SECOND, NOW + DAY);
+    assert_fails(CS_E_CERTIFICATE, run_update(&u, error));
+    assert_ok(cs_buf_set(&u.new, cs_view_buf(&u.authorities), error));
+    assert_fails(CS_E_MALFORMED, run_update(&u, error));
+    assert_ok(cs_buf_set(
+        &u.new, cs_view_str("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"), error));
+    assert_fails(CS_E_MALFORMED, run_update(&u, error));
+    assert_fails(CS_E_MALFORMED, cs_crl_look(cs_view_buf(&u.new), &count, &dates, error));
+    assert_ok(cs_crl_look((cs_view){0}, &count, &dates, error));
+    assert_int_equal(count, 0);
+    cs_buf_free(&forged_ca);
+    cs_buf_free(&u.authorities);
+    cs_buf_free(&u.new);
+    cs_buf_free(&u.out);
+}
+
 static void test_request(void **state)
 {
     world *w = *state;
@@ -501,6 +601,8 @@ int main(void)
         cmocka_unit_test(test_every_altered_byte),
         cmocka_unit_test(test_revocation),
         cmocka_unit_test(test_list_of_another),
+        cmocka_unit_test(test_newer_list),
+        cmocka_unit_test(test_false_list),
         cmocka_unit_test(test_request),
         cmocka_unit_test(test_role),
         cmocka_unit_test(test_wrong_signer),
