@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Logins, one at a time in the process, so that two threads cannot burn two tries with one wrong
- * PIN. A refused PIN is remembered by a keyed digest and never sent to that token again.
+ * PIN. A refused PIN is remembered by a keyed digest and never sent to that token again by this
+ * process: not even after others had it set to that, which nothing here can know.
  */
 #include "p11.h"
 
@@ -44,14 +45,20 @@ static int pin_digest(
 static int check_not_refused(
     const p11_token *token, const uint8_t digest[CS_HASH_SIZE], cs_error *error)
 {
-    bool again = refused.count == REFUSED_MAX;
+    bool again = false;
 
+    if (refused.count == REFUSED_MAX)
+        return CS_FAIL(error, CS_E_PIN_WRONG,
+            "tokens have refused %d PINs of this process; no PIN is sent any more, start it again "
+            "when they are right",
+            REFUSED_MAX);
     for (size_t i = 0; i < refused.count; i++)
         again = again || cs_view_equal_secret(
                              (cs_view){digest, CS_HASH_SIZE}, CS_VIEW_ARRAY(refused.digests[i]));
     if (again)
         return CS_FAIL(error, CS_E_PIN_WRONG,
-            "token %s (serial %s) has refused this PIN; it is not sent again, correct it",
+            "token %s (serial %s) has refused this PIN; it is not sent again: correct it, or start "
+            "this again if the token has it by now",
             token->label, token->serial);
     return CS_OK;
 }
@@ -68,9 +75,41 @@ static int check_tries(const p11_token *token, CK_FLAGS flags, cs_error *error)
             token->serial);
     if ((flags & CKF_USER_PIN_FINAL_TRY) != 0 && !token->force_final_try)
         return CS_FAIL(error, CS_E_PIN_FINAL_TRY,
-            "token %s (serial %s) has one PIN try left, which is not used unless forced",
+            "token %s (serial %s) has one PIN try left, which is left alone; `chartseal token "
+            "login "
+            "--force-final-try` uses it",
             token->label, token->serial);
     return CS_OK;
+}
+
+static bool is_wrong_pin(CK_RV rv)
+{
+    return rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE;
+}
+
+/* PKCS#11 has no number of tries, only "fewer", "one" and "none"; some tokens do not say even that.
+ */
+static int wrong_pin(const p11_token *token, CK_RV rv, cs_error *error)
+{
+    CK_TOKEN_INFO info;
+    CK_FLAGS flags =
+        token->module->functions->C_GetTokenInfo(token->slot, &info) == CKR_OK ? info.flags : 0;
+    const char *tries = "the token does not tell how many tries are left";
+
+    if ((flags & CKF_USER_PIN_LOCKED) != 0)
+        tries = "no try is left: it is locked now, unlock it with the SO PIN (PUK)";
+    else if ((flags & CKF_USER_PIN_FINAL_TRY) != 0)
+        tries = "one try is left";
+    else if ((flags & CKF_USER_PIN_COUNT_LOW) != 0)
+        tries = "tries are left, but fewer than before";
+    return CS_FAIL(error, CS_E_PIN_WRONG,
+        "token %s (serial %s) refuses the PIN (%s); %s; check the PIN, it is not sent again",
+        token->label, token->serial, p11_rv_name(rv), tries);
+}
+
+static int login_failed(const p11_token *token, CK_RV rv, cs_error *error)
+{
+    return is_wrong_pin(rv) ? wrong_pin(token, rv, error) : p11_fail(token, "C_Login", rv, error);
 }
 
 static int send_pin(p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE user,
@@ -85,10 +124,10 @@ static int send_pin(p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE us
     if (rc != CS_OK)
         goto out;
     rv = token->module->functions->C_Login(session, user, (CK_UTF8CHAR *)pin->text, pin->n);
-    if (rv == CKR_PIN_INCORRECT || rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE)
+    if (is_wrong_pin(rv))
         memcpy(refused.digests[refused.count++], digest, sizeof digest);
     if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
-        rc = p11_fail(token, "C_Login", rv, error);
+        rc = login_failed(token, rv, error);
 out:
     cs_wipe(digest, sizeof digest);
     return rc;
@@ -101,7 +140,7 @@ static int use_pinpad(
     CK_RV rv = token->module->functions->C_Login(session, user, NULL, 0);
 
     if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
-        return p11_fail(token, "C_Login", rv, error);
+        return login_failed(token, rv, error);
     return CS_OK;
 }
 

@@ -243,7 +243,7 @@ static int wait_for_change(p11_token *token, int64_t deadline_ms, cs_error *erro
         return CS_FAIL(error, CS_E_BUSY,
             "all %u sessions of token %s (serial %s) were busy for %u ms; try again later, or "
             "allow "
-            "more sessions",
+            "more (token_sessions in config.json)",
             limit_now(token), token->label, token->serial, token->timeout_ms);
     if (now < token->lowered_until_ms && token->lowered_until_ms < until)
         until = token->lowered_until_ms;

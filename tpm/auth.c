@@ -70,8 +70,8 @@ static int check_tries(const tpm_token *token, const tpm_tries *tries, cs_error 
     if (tries->most > 0 && tries->failed + 1 >= tries->most && tries->failed > 0 &&
         !token->force_final_try)
         return CS_FAIL(error, CS_E_PIN_FINAL_TRY,
-            "the TPM (serial %s) has one try left, which is not used unless forced; another comes "
-            "back after %u s",
+            "the TPM (serial %s) has one try left, which is left alone; another comes back after "
+            "%u s",
             token->serial, tries->interval_s);
     return CS_OK;
 }

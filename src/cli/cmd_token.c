@@ -180,20 +180,21 @@ static int report_keys(
     return rc;
 }
 
-static int open_for_audit(
-    cs_token **token, cs_home **home, const cs_arguments *arguments, cs_error *error)
+/* The token of --dir, whose home is then the caller's too, or of --uri. */
+static int open_token(
+    cs_token **token, cs_home **home, const cs_arguments *arguments, bool force, cs_error *error)
 {
     const char *dir = cs_arg(arguments, "dir");
     const char *uri = cs_arg(arguments, "uri");
     const char *file = cs_arg(arguments, "pin-file");
-    cs_token_options options = {.pin = {.kind = CS_PIN_PINENTRY}};
+    cs_token_options options = {.pin = {.kind = CS_PIN_PINENTRY}, .force_final_try = force};
     int rc;
 
     if ((dir == NULL) == (uri == NULL))
         return CS_FAIL(error, CS_E_USAGE, "give --dir or --uri, one of the two");
     if (dir != NULL) {
         rc = cs_home_open_any(home, dir, error);
-        return rc == CS_OK ? cs_home_open_token(token, *home, error) : rc;
+        return rc == CS_OK ? cs_home_open_token_forced(token, *home, force, error) : rc;
     }
     if (file != NULL) {
         options.pin.kind = CS_PIN_FILE;
@@ -210,7 +211,7 @@ static int run_audit(const cs_arguments *arguments, cs_error *error)
     cs_home *home = NULL;
     cs_token_info info;
     char sealed[CS_LABEL_MAX + 1];
-    int rc = open_for_audit(&token, &home, arguments, error);
+    int rc = open_token(&token, &home, arguments, false, error);
 
     if (rc == CS_OK)
         rc = cs_token_describe(token, &info, error);
@@ -229,6 +230,32 @@ static int run_audit(const cs_arguments *arguments, cs_error *error)
     cs_token_close(&token);
     cs_home_free(&home);
     json_decref(found.keys);
+    return rc;
+}
+
+/* -- login ---------------------------------------------------------------------------------------
+ */
+
+/* A right PIN sets the token's count back, so that it is the way out when one try is left. */
+static int run_login(const cs_arguments *arguments, cs_error *error)
+{
+    cs_token *token = NULL;
+    cs_home *home = NULL;
+    cs_token_info info;
+    char label[sizeof info.label];
+    int rc = open_token(&token, &home, arguments, cs_arg_flag(arguments, "force-final-try"), error);
+
+    if (rc == CS_OK)
+        rc = cs_token_describe(token, &info, error);
+    if (rc == CS_OK && cs_arg_flag(arguments, "json"))
+        rc = cs_print_json(json_pack("{s:b, s:s, s:s, s:s}", "ok", 1, "label", info.label, "serial",
+                               info.serial, "pin", pin_state(&info)),
+            error);
+    else if (rc == CS_OK)
+        cs_say("token %s takes the PIN, which is %s now",
+            cs_printable(label, sizeof label, info.label), pin_state(&info));
+    cs_token_close(&token);
+    cs_home_free(&home);
     return rc;
 }
 
@@ -264,6 +291,15 @@ static const cs_option audit_options[] = {
     CS_OPTIONS_END,
 };
 
+static const cs_option login_options[] = {
+    {"dir", "DIR", false, "the token of this home"},
+    {"uri", "URI", false, "or the token with this URI"},
+    {"pin-file", "FILE", false, "with --uri: the PIN is the first line; else a person is asked"},
+    {"force-final-try", NULL, false, "use the last try: if it is wrong, the PIN is locked"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
 static const cs_option init_options[] = {
     {"module", "FILE", true, "the PKCS#11 module"},
     {"label", "LABEL", true, "what the token is to be called; at most 32 bytes"},
@@ -278,6 +314,8 @@ static const cs_verb verbs[] = {
         "--module /usr/lib/softhsm/libsofthsm2.so", run_list},
     {"audit", "every private and secret key: its use, and whether it could leave the token",
         audit_options, "--dir hospital --json", run_audit},
+    {"login", "whether the PIN is right; also the one way to use the last try", login_options,
+        "--dir ek --force-final-try", run_login},
     {"init", "make a fresh token in the module's first free slot", init_options,
         "--module /usr/lib/softhsm/libsofthsm2.so --label dr-ek --so-pin-file so --pin-file pin",
         run_init},

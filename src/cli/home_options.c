@@ -71,11 +71,15 @@ static void free_files(member_files *files)
 static int read_files(member_files *files, const cs_arguments *arguments, cs_error *error)
 {
     const char *crl = cs_arg(arguments, "crl");
+    const char *cloud = cs_arg(arguments, "cloud-file");
     cs_trust *trust = NULL;
-    int rc = cs_file_read(&files->cloud, cs_arg(arguments, "cloud-file"), CS_MESSAGE_MAX, error);
+    int rc = cs_file_read(&files->cloud, cloud, CS_MESSAGE_MAX, error);
 
-    if (rc == CS_OK)
+    if (rc == CS_OK) {
         rc = cs_cloud_parse(&files->parameters, cs_view_buf(&files->cloud), error);
+        if (rc != CS_OK)
+            rc = cs_error_context(error, "%s holds no parameters of a cloud", cloud);
+    }
     if (rc == CS_OK)
         rc = cs_file_read(&files->authorities, cs_arg(arguments, "authority"), PEM_FILE_MAX, error);
     if (rc == CS_OK && crl != NULL)

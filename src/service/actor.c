@@ -28,6 +28,8 @@ static const key_plan plans[] = {
 };
 
 #define KEY_PATH_MAX 32
+#define SESSIONS_MAX 256      /* what a pool takes at most */
+#define TIMEOUT_MAX_MS 600000 /* ten minutes: longer is a token that does not answer */
 
 void cs_home_key_label(const cs_home *home, const char *name, char label[CS_LABEL_MAX + 1])
 {
@@ -147,28 +149,59 @@ int cs_home_make_keys(cs_home *home, cs_token *token, bool adopt, cs_error *erro
 /* -- opening -------------------------------------------------------------------------------------
  */
 
-int cs_home_open_token(cs_token **out, const cs_home *home, cs_error *error)
+static void take_pin_source(cs_pin_source *out, const cs_home *home)
 {
-    const char *uri = cs_home_text(home, "token");
     const char *file = cs_home_text(home, "pin.file");
     const char *variable = cs_home_text(home, "pin.environment");
-    cs_token_options options = {.pin = {.kind = CS_PIN_PINENTRY}};
+
+    *out = (cs_pin_source){.kind = CS_PIN_PINENTRY};
+    if (variable != NULL)
+        out->kind = CS_PIN_ENVIRONMENT;
+    if (file != NULL)
+        out->kind = CS_PIN_FILE;
+    (void)snprintf(out->path, sizeof out->path, "%s",
+        file != NULL       ? file
+        : variable != NULL ? variable
+                           : "");
+}
+
+/* A number that config.json may have; 0: the default. */
+static int take_number(
+    unsigned *out, const cs_home *home, const char *name, unsigned most, cs_error *error)
+{
+    const json_t *value = json_object_get(home->config, name);
+    json_int_t number = json_integer_value(value);
+
+    *out = (unsigned)number;
+    if (value != NULL && (!json_is_integer(value) || number < 1 || number > (json_int_t)most))
+        return CS_FAIL(error, CS_E_MALFORMED,
+            "%s/config.json: %s is a number from 1 to %u; mend it", home->dir, name, most);
+    return CS_OK;
+}
+
+int cs_home_open_token_forced(
+    cs_token **out, const cs_home *home, bool force_final_try, cs_error *error)
+{
+    const char *uri = cs_home_text(home, "token");
+    cs_token_options options = {.force_final_try = force_final_try};
     int rc;
 
     if (uri == NULL)
         return CS_FAIL(error, CS_E_MALFORMED, "%s/config.json names no token; mend it", home->dir);
     rc = cs_pin_refuse_in_uri(uri, "config.json", error);
+    if (rc == CS_OK)
+        rc = take_number(&options.sessions, home, "token_sessions", SESSIONS_MAX, error);
+    if (rc == CS_OK)
+        rc = take_number(&options.timeout_ms, home, "token_timeout_ms", TIMEOUT_MAX_MS, error);
     if (rc != CS_OK)
         return rc;
-    if (variable != NULL)
-        options.pin.kind = CS_PIN_ENVIRONMENT;
-    if (file != NULL)
-        options.pin.kind = CS_PIN_FILE;
-    (void)snprintf(options.pin.path, sizeof options.pin.path, "%s",
-        file != NULL       ? file
-        : variable != NULL ? variable
-                           : "");
+    take_pin_source(&options.pin, home);
     return cs_token_open(out, uri, &options, error);
+}
+
+int cs_home_open_token(cs_token **out, const cs_home *home, cs_error *error)
+{
+    return cs_home_open_token_forced(out, home, false, error);
 }
 
 void cs_home_undo(const cs_home *home)

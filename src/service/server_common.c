@@ -426,10 +426,10 @@ static void show_dates(const cs_server *server)
 
     if (cs_home_lists(&lists, server->home, NULL) == CS_OK)
         cs_metrics_set(
-            server->metrics, CRL_METRIC, NULL, 0, (double)(lists.first.next_update / 1000));
+            server->metrics, CRL_METRIC, NULL, 0, (double)lists.first.next_update / 1000.0);
     if (server->home->kind == CS_HOME_HOSPITAL)
         cs_metrics_set(server->metrics, CREDENTIAL_METRIC, NULL, 0,
-            (double)(server->actor->credential.not_after / 1000));
+            (double)server->actor->credential.not_after / 1000.0);
 }
 
 /* Not a failure of the house: the earlier trust stays. */

@@ -59,6 +59,29 @@ equal "the lifted ones" "S_X of doctor hospital patient" \
 equal "keys that were not made in their token" "doctor-scalar hospital-scalar patient-scalar" \
     "$(field '[.keys[] | select(.local | not) | .name] | sort | join(" ")')"
 
+# The same by OpenSC's tool, which knows nothing of Chartseal: what the tokens themselves say.
+export SOFTHSM2_CONF=$state/tokens/softhsm2.conf
+module=$(jq -r '.token | sub(".*module-path="; "")' "$state/cloud/config.json")
+keys_in() { # PARTY: a line for each private or secret key: what kind, and its "Access"
+    pkcs11-tool --module "$module" --token-label "demo-$1" --login --pin "$(cat "$state/$1/pin")" \
+        --list-objects 2>/dev/null |
+        awk '/^[^ ]/ { kind = /^(Private|Secret) Key/ ? $1 : "" }
+            kind && /Access:/ { sub(/.*Access: */, ""); print kind ": " $0 }'
+}
+for party in authority cloud hospital doctor patient; do
+    keys_in "$party"
+done >"$work/keys"
+equal "keys that pkcs11-tool sees" 15 "$(wc -l <"$work/keys")"
+equal "of these sensitive" 15 "$(grep -cw sensitive "$work/keys")"
+equal "of these made in the token" 12 "$(grep -cw 'never extractable, local' "$work/keys")"
+equal "of these extractable" "" "$(sed 's/never extractable//' "$work/keys" | grep -w extractable)"
+# It does tell of a key that is: an audit that saw none of them would be no audit.
+pkcs11-tool --module "$module" --token-label demo-patient --login --pin "$(cat "$state/patient/pin")" \
+    --keypairgen --key-type EC:prime256v1 --label leaky --extractable >/dev/null 2>&1
+equal "an extractable one is seen" 1 \
+    "$(keys_in patient | sed 's/never extractable//' | grep -cw extractable)"
+refused 7 "can leave token" token audit --dir "$state/patient"
+
 # The wire: everything is there that the summary counts, and nothing readable in it.
 equal "messages in the log" "$(wc -l <"$wire")" "$(field .wire.messages)"
 equal "bytes in the log" "$(jq -s 'map(.hex | length / 2) | add' "$wire")" "$(field .wire.bytes)"
@@ -90,6 +113,27 @@ for word in "$patient_id" "$doctor_id" general-medicine "Demo Doctor" resourceTy
         fail "'$word' is readable in $file"
     done
 done
+# B' of the patient: in the credential, before the two public keys.
+binding=$(python3 - "$state/patient/credential.cbor" <<'PYTHON'
+import re, sys
+print(re.search(rb"\x58\x20(.{32})\x58\x21", open(sys.argv[1], "rb").read(), re.S)[1].hex())
+PYTHON
+)
+equal "bytes of B'" 64 "${#binding}"
+if grep -q "$binding" "$work/wire.hex"; then
+    fail "B' is readable on the wire"
+fi
+found=$(python3 - "$binding" "$state/cloud" "$state/hospital" "$state/log" "$state/patient" <<'PYTHON'
+import os, sys
+needle = bytes.fromhex(sys.argv[1])
+for top in sys.argv[2:]:
+    for place, _, names in os.walk(top):
+        for path in (os.path.join(place, name) for name in names):
+            if needle in open(path, "rb").read():
+                print(os.path.relpath(path, os.path.dirname(top)))
+PYTHON
+)
+equal "files with B' (the patient's alone)" "patient/credential.cbor" "$found"
 for file in $(grep -rla -e 'PRIVATE KEY' "$state" || true); do
     fail "key material in $file"
 done

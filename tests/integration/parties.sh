@@ -54,7 +54,7 @@ cs() {
 # refused STATUS TEXT COMMAND...: the command ends with that status, one line on standard error
 # that has TEXT in it.
 refused() {
-    local wanted=$1 text=$2 status=0
+    local wanted=$1 text=${2:?refused: a text that the line has to have} status=0
     shift 2
     cs "$@" >"$work/refused.out" 2>"$work/refused.err" || status=$?
     [ "$status" -eq "$wanted" ] ||
@@ -221,6 +221,6 @@ visit() {
 patient_options=()
 
 metric() { # NAME LINE-START: the value of a series
-    curl -s "http://127.0.0.1:$(cat "$work/$1.port")/metrics" | awk -v key="$2" '
+    curl -s "http://127.0.0.1:$(cat "$work/$1.port")/metrics" | awk -v key="$2" -v OFMT=%.3f '
         index($0, key) == 1 { sum += $NF } END { print sum + 0 }'
 }

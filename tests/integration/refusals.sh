@@ -38,8 +38,9 @@ equal "help names the options" 1 "$(grep -c '^  --department DE' "$work/help")"
 # -- PINs
 cp -a "$state/patient/pin" "$work/pin"
 printf '00000000' >"$state/patient/pin"
-refused 6 "PIN" patient visit --dir "$state/patient" --station 127.0.0.1:1 --doctor x \
-    --diagnosis-out "$work/x"
+refused 6 "tries are left, but fewer.*not sent again" patient visit --dir "$state/patient" \
+    --station 127.0.0.1:1 --doctor x --diagnosis-out "$work/x"
+refused 6 "tries are left" token login --dir "$state/patient"
 chmod 644 "$state/patient/pin"
 refused 6 "chmod 600" patient visit --dir "$state/patient" --station 127.0.0.1:1 --doctor x \
     --diagnosis-out "$work/x"
@@ -52,6 +53,17 @@ sed 's/module-path=/pin-value=1234\&module-path=/' "$state/patient/config.json" 
 cp -a "$state/patient/config.json" "$work/config.kept"
 cp "$work/config.json" "$state/patient/config.json"
 refused 2 "pin-value" token audit --dir "$state/patient"
+cp -a "$work/config.kept" "$state/patient/config.json"
+equal "the right PIN gives the tries back" fine \
+    "$("$chartseal" token login --dir "$state/patient" --json | jq -r .pin)"
+refused 2 "one of the two" token login
+for number in 0 257 '"8"' -1; do
+    jq ".token_sessions = $number" "$work/config.kept" >"$state/patient/config.json"
+    refused 3 "token_sessions is a number from 1 to 256" token login --dir "$state/patient"
+done
+jq '.token_sessions = 1 | .token_timeout_ms = 20000' "$work/config.kept" \
+    >"$state/patient/config.json"
+equal "one session" true "$("$chartseal" token login --dir "$state/patient" --json | jq .ok)"
 cp -a "$work/config.kept" "$state/patient/config.json"
 equal "the right PIN afterwards" 0 "$("$chartseal" token audit --dir "$state/patient" >/dev/null &&
     echo 0)"
@@ -266,11 +278,12 @@ token=$(jq -r .token "$state/patient/config.json")
 "$chartseal" token init --module "${token#*module-path=}" --label other \
     --so-pin-file "$state/patient/so-pin" --pin-file "$state/patient/pin" >/dev/null
 init=(patient init --dir "$work/other/home" --id "$patient_id"
-    --token "${token/demo-patient/other}" --authority "$state/authority/certificate.pem")
+    --token "${token/demo-patient/other}" --authority "$state/authority/certificate.pem"
+    --crl "$state/authority/crl.pem")
 printf '00000000' >"$work/bad-pin"
 chmod 600 "$work/bad-pin"
 refused 6 "PIN" "${init[@]}" --pin-file "$work/bad-pin" --cloud-file "$state/cloud/cloud.cbor"
-refused 3 "" "${init[@]}" --pin-file "$state/patient/pin" --cloud-file "$state/patient/crl.pem"
+refused 3 "crl.pem holds no parameters" "${init[@]}" --pin-file "$state/patient/pin" --cloud-file "$state/patient/crl.pem"
 init+=(--pin-file "$state/patient/pin" --cloud-file "$state/cloud/cloud.cbor")
 openssl ecparam -name prime256v1 -genkey -noout -outform DER -out "$work/brought.der"
 cp "$work/brought.der" "$work/privkey.der"

@@ -44,7 +44,7 @@ equal() {
 
 # refused STATUS WORD COMMAND...: the exit status, one line on standard error, and a word in it.
 refused() {
-    local wanted=$1 word=$2 status=0 lines
+    local wanted=$1 word=${2:?refused: a word that the line has to have} status=0 lines
     shift 2
     "$chartseal" "$@" >"$work/refused.out" 2>"$work/refused.err" </dev/null || status=$?
     lines=$(wc -l <"$work/refused.err")

@@ -61,6 +61,42 @@ static void test_wrong_pin_is_sent_once(void **state)
     assert_int_equal(fixture_calls("C_Login"), 2);
 }
 
+/* What the token tells of its tries once it has refused a PIN; SoftHSM itself tells "fewer". */
+static void test_tries_left(void **state)
+{
+    static const struct {
+        unsigned flags;
+        const char *text;
+    } tells[] = {
+        {0x10000, "tries are left, but fewer"}, /* CKF_USER_PIN_COUNT_LOW */
+        {0x30000, "one try is left"},           /* and CKF_USER_PIN_FINAL_TRY */
+        {0x40000, "locked now"},                /* CKF_USER_PIN_LOCKED */
+    };
+    char path[128], text[64];
+    unsigned before;
+
+    (void)state;
+    fixture_script("");
+    assert_ok(open_with(fx.pin_file, false, error));
+    before = fixture_calls("C_GetTokenInfo");
+    (void)snprintf(path, sizeof path, "%s/another-pin", fx.directory);
+    for (size_t i = 0; i < sizeof tells / sizeof tells[0]; i++) {
+        cs_error error;
+
+        (void)snprintf(text, sizeof text, "8888%zu", i);
+        fixture_write(path, text, 0600);
+        (void)snprintf(
+            text, sizeof text, "C_GetTokenInfo %u+ flags 0x%x\n", before + 1, tells[i].flags);
+        fixture_script(text);
+        assert_int_equal(open_with(path, false, &error), CS_E_PIN_WRONG);
+        assert_non_null(strstr(error.message, tells[i].text));
+        assert_non_null(strstr(error.message, LABEL));
+        assert_null(strstr(error.message, "8888"));
+        assert_int_equal(fixture_calls("C_Login"), 1);
+    }
+    fixture_script("");
+}
+
 static void test_one_login_per_token(void **state)
 {
     cs_token *token, *second;
@@ -493,6 +529,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wrong_pin_is_sent_once),
         cmocka_unit_test(test_one_login_per_token),
+        cmocka_unit_test(test_tries_left),
         cmocka_unit_test(test_final_try),
         cmocka_unit_test(test_already_logged_in),
         cmocka_unit_test(test_login_fails_once),
