@@ -145,6 +145,9 @@ typedef struct cs_token_options {
     bool force_final_try; /* use the last PIN try if it comes to that */
 } cs_token_options;
 
+/* The URI is of a TPM, or of a key in one: what it takes for a PIN is an authorisation value. */
+bool cs_uri_is_tpm(const char *uri);
+
 /* Open the token a URI names (object attributes of the URI are not looked at here): load its
  * module, find it by label or serial, log in once. options may be NULL. CS_E_USAGE,
  * CS_E_TOKEN_ABSENT, CS_E_KEY_AMBIGUOUS (two tokens match), CS_E_PIN_*. */

@@ -11,40 +11,51 @@
 
 #include <chartseal/secret.h>
 
-/* H(BP) lives in guarded memory for as long as a verb needs it. */
-static int new_h_bp(uint8_t **h_bp, cs_error *error)
+/* In a TPM the authorisation value of the keys comes from BP, and there is no PIN beside it. */
+static int choose_pin(json_t *config, const cs_arguments *arguments, cs_error *error)
 {
-    *h_bp = cs_secret_new(CS_HASH_SIZE);
-    if (*h_bp == NULL)
-        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for H(BP); free some and retry");
+    if (!cs_uri_is_tpm(cs_arg(arguments, "token")))
+        return CS_OK;
+    if (cs_arg(arguments, "pin-file") != NULL || cs_arg(arguments, "pin-env") != NULL)
+        return CS_FAIL(error, CS_E_USAGE,
+            "in a TPM the biometric password takes the place of the PIN; leave out --pin-file and "
+            "--pin-env");
+    if (json_object_set_new(json_object_get(config, "pin"), "from", json_string("biometric")) != 0)
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for a configuration; free some and retry");
     return CS_OK;
 }
 
-/* BP, if it is given, is enrolled after the home is there and before there are keys. */
-static int make_member(cs_home **home, const cs_arguments *arguments, const json_t *config,
+/* After the home is there, and before there are keys. */
+static int enrol(cs_home *home, const cs_biometric *bp, cs_error *error)
+{
+    uint8_t *h_bp = cs_new_h_bp(error);
+    int rc = h_bp == NULL ? CS_E_MEMORY : cs_home_enrol(h_bp, home, bp, error);
+
+    if (rc != CS_OK)
+        cs_home_undo(home);
+    cs_secret_free(&h_bp);
+    return rc;
+}
+
+static int make_member(cs_home **home, const cs_arguments *arguments, json_t *config,
     char fingerprint[2 * CS_HASH_SIZE + 1], cs_error *error)
 {
     cs_buf bytes = {.guarded = true};
     cs_biometric bp = {0};
-    uint8_t *h_bp = NULL;
     bool given = false;
     int rc = cs_read_biometric(&bp, &given, &bytes, arguments, error);
 
     *home = NULL;
-    if (rc == CS_OK)
-        rc = new_h_bp(&h_bp, error);
+    if (rc == CS_OK && given)
+        rc = choose_pin(config, arguments, error);
     if (rc == CS_OK)
         rc = cs_member_begin(home, CS_HOME_PATIENT, arguments, config, fingerprint, error);
-    if (rc == CS_OK && given) {
-        rc = cs_home_enrol(h_bp, *home, &bp, error);
-        if (rc != CS_OK)
-            cs_home_undo(*home);
-    }
+    if (rc == CS_OK && given)
+        rc = enrol(*home, &bp, error);
     if (rc == CS_OK)
         rc = cs_member_equip(*home, cs_arg_flag(arguments, "adopt-keys"), error);
     if (rc != CS_OK)
         cs_home_free(home);
-    cs_secret_free(&h_bp);
     cs_buf_free(&bytes);
     return rc;
 }
@@ -81,10 +92,10 @@ static int find_h_bp(
 static int make_binding(
     uint8_t binding[CS_HASH_SIZE], cs_home *home, const cs_biometric *bp, cs_error *error)
 {
-    uint8_t *h_bp = NULL;
+    uint8_t *h_bp = cs_new_h_bp(error);
     uint8_t salt[CS_BIOMETRIC_SALT_SIZE];
     char hex[2 * CS_BIOMETRIC_SALT_SIZE + 1];
-    int rc = new_h_bp(&h_bp, error);
+    int rc = h_bp == NULL ? CS_E_MEMORY : CS_OK;
 
     cs_random(salt, sizeof salt);
     cs_hex(CS_VIEW_ARRAY(salt), hex);
@@ -98,18 +109,6 @@ static int make_binding(
     return rc;
 }
 
-static int need_biometric(
-    cs_biometric *bp, cs_buf *bytes, const cs_arguments *arguments, cs_error *error)
-{
-    bool given = false;
-    int rc = cs_read_biometric(bp, &given, bytes, arguments, error);
-
-    if (rc == CS_OK && !given)
-        rc = CS_FAIL(error, CS_E_USAGE,
-            "the biometric password is missing: give --template FILE or --passphrase-file FILE");
-    return rc;
-}
-
 static int run_register(const cs_arguments *arguments, cs_error *error)
 {
     const char *url = NULL;
@@ -119,16 +118,18 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
     uint8_t binding[CS_HASH_SIZE];
     cs_opened opened = {0};
     uint8_t code[CS_CODE_SIZE];
-    int rc = need_biometric(&bp, &bytes, arguments, error);
+    int rc = cs_need_biometric(&bp, &bytes, arguments, error);
 
     if (rc == CS_OK)
-        rc = cs_open_member(&opened, CS_HOME_PATIENT, arguments, error);
+        rc = cs_open_home(&opened, CS_HOME_PATIENT, arguments, error);
     if (rc == CS_OK)
         rc = cs_keep_cloud_url(&url, opened.home, arguments, error);
     if (rc == CS_OK)
         rc = cs_read_code(code, cs_arg(arguments, "code-file"), error);
     if (rc == CS_OK)
         rc = make_binding(binding, opened.home, &bp, error);
+    if (rc == CS_OK)
+        rc = cs_open_party(&opened, arguments, error);
     if (rc == CS_OK)
         rc = cs_register_client(opened.home, opened.actor, url, CS_ROLE_PATIENT,
             CS_VIEW_ARRAY(binding), CS_VIEW_ARRAY(code), opened.log, error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cmd_patient_visit.h"
 
-#include "cli/home_options.h"
+#include "cli/biometric_options.h"
 #include "cli/input.h"
 #include "cli/output.h"
 #include "cli/serve_options.h"
@@ -159,9 +159,13 @@ int cs_run_patient_visit(const cs_arguments *arguments, cs_error *error)
         rc = cs_stop_fd_open(&input.stop_fd, error);
     me.stop_fd = input.stop_fd;
     if (rc == CS_OK)
-        rc = cs_open_member(&opened, CS_HOME_PATIENT, arguments, error);
+        rc = cs_open_home(&opened, CS_HOME_PATIENT, arguments, error);
     if (rc == CS_OK)
         rc = cs_cloud_url(&input.cloud_url, opened.home, arguments, error);
+    if (rc == CS_OK)
+        rc = cs_give_biometric(opened.home, arguments, error);
+    if (rc == CS_OK)
+        rc = cs_open_party(&opened, arguments, error);
     if (rc == CS_OK)
         cs_warn_lists(opened.home);
     if (rc == CS_OK)
@@ -189,6 +193,7 @@ const cs_option cs_patient_visit_options[] = {
     {"no-consent", NULL, false, "the doctor may not fetch records"},
     {"cloud-url", "URL", false, "where the cloud answers; otherwise as at the registration"},
     {"timeout", "S", false, "how long to wait for the diagnosis; 7200"},
+    CS_BIOMETRIC_OPTIONS,
     CS_WIRE_LOG_OPTION,
     CS_JSON_OPTION,
     CS_OPTIONS_END,

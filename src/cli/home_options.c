@@ -212,18 +212,25 @@ int cs_open_wire_log(cs_wire_log **out, const cs_arguments *arguments, cs_error 
     return cs_wire_log_open(out, path, error);
 }
 
+int cs_open_home(cs_opened *out, cs_home_kind kind, const cs_arguments *arguments, cs_error *error)
+{
+    *out = (cs_opened){0};
+    return cs_home_open(&out->home, cs_arg(arguments, "dir"), kind, error);
+}
+
+int cs_open_party(cs_opened *out, const cs_arguments *arguments, cs_error *error)
+{
+    int rc = cs_actor_open(&out->actor, out->home, true, error);
+
+    return rc == CS_OK ? cs_open_wire_log(&out->log, arguments, error) : rc;
+}
+
 int cs_open_member(
     cs_opened *out, cs_home_kind kind, const cs_arguments *arguments, cs_error *error)
 {
-    int rc;
+    int rc = cs_open_home(out, kind, arguments, error);
 
-    *out = (cs_opened){0};
-    rc = cs_home_open(&out->home, cs_arg(arguments, "dir"), kind, error);
-    if (rc == CS_OK)
-        rc = cs_actor_open(&out->actor, out->home, true, error);
-    if (rc == CS_OK)
-        rc = cs_open_wire_log(&out->log, arguments, error);
-    return rc;
+    return rc == CS_OK ? cs_open_party(out, arguments, error) : rc;
 }
 
 void cs_close_member(cs_opened *opened)

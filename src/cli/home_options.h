@@ -85,6 +85,10 @@ typedef struct cs_opened {
 } cs_opened;
 CS_MUST_CHECK int cs_open_member(
     cs_opened *out, cs_home_kind kind, const cs_arguments *arguments, cs_error *error);
+/* Its two halves, for what has to be done before the token is asked: the home, then the rest. */
+CS_MUST_CHECK int cs_open_home(
+    cs_opened *out, cs_home_kind kind, const cs_arguments *arguments, cs_error *error);
+CS_MUST_CHECK int cs_open_party(cs_opened *out, const cs_arguments *arguments, cs_error *error);
 void cs_close_member(cs_opened *opened);
 
 /* What both `register` verbs print. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/actor.h"
 
+#include "service/biometrics.h"
 #include "service/own_keys.h"
 #include "token/pin.h"
 
@@ -149,20 +150,24 @@ int cs_home_make_keys(cs_home *home, cs_token *token, bool adopt, cs_error *erro
 /* -- opening -------------------------------------------------------------------------------------
  */
 
-static void take_pin_source(cs_pin_source *out, const cs_home *home)
+static cs_pin_source pin_source(cs_home *home)
 {
     const char *file = cs_home_text(home, "pin.file");
     const char *variable = cs_home_text(home, "pin.environment");
+    cs_pin_source source = {.kind = CS_PIN_PINENTRY};
 
-    *out = (cs_pin_source){.kind = CS_PIN_PINENTRY};
+    if (cs_home_wants_biometric(home))
+        return (cs_pin_source){
+            .kind = CS_PIN_CALLBACK, .callback = cs_home_authorisation, .context = home};
     if (variable != NULL)
-        out->kind = CS_PIN_ENVIRONMENT;
+        source.kind = CS_PIN_ENVIRONMENT;
     if (file != NULL)
-        out->kind = CS_PIN_FILE;
-    (void)snprintf(out->path, sizeof out->path, "%s",
+        source.kind = CS_PIN_FILE;
+    (void)snprintf(source.path, sizeof source.path, "%s",
         file != NULL       ? file
         : variable != NULL ? variable
                            : "");
+    return source;
 }
 
 /* A number that config.json may have; 0: the default. */
@@ -179,11 +184,10 @@ static int take_number(
     return CS_OK;
 }
 
-int cs_home_open_token_forced(
-    cs_token **out, const cs_home *home, bool force_final_try, cs_error *error)
+int cs_home_open_token_forced(cs_token **out, cs_home *home, bool force_final_try, cs_error *error)
 {
     const char *uri = cs_home_text(home, "token");
-    cs_token_options options = {.force_final_try = force_final_try};
+    cs_token_options options = {.pin = pin_source(home), .force_final_try = force_final_try};
     int rc;
 
     if (uri == NULL)
@@ -195,11 +199,10 @@ int cs_home_open_token_forced(
         rc = take_number(&options.timeout_ms, home, "token_timeout_ms", TIMEOUT_MAX_MS, error);
     if (rc != CS_OK)
         return rc;
-    take_pin_source(&options.pin, home);
     return cs_token_open(out, uri, &options, error);
 }
 
-int cs_home_open_token(cs_token **out, const cs_home *home, cs_error *error)
+int cs_home_open_token(cs_token **out, cs_home *home, cs_error *error)
 {
     return cs_home_open_token_forced(out, home, false, error);
 }

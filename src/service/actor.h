@@ -12,12 +12,14 @@
 /* PREFIX-NAME, the label of a key in the home's token. */
 void cs_home_key_label(const cs_home *home, const char *name, char label[CS_LABEL_MAX + 1]);
 
-/* The token that config.json names; its PIN from where "pin.file" or "pin.environment" says, else
- * from a person. "token_sessions" and "token_timeout_ms" may be there, as in cs_token_options. */
-CS_MUST_CHECK int cs_home_open_token(cs_token **out, const cs_home *home, cs_error *error);
+/* The token that config.json names; its PIN from where "pin.file" or "pin.environment" says, from
+ * the biometric password where "pin.from" says so (biometrics.h), else from a person.
+ * "token_sessions" and "token_timeout_ms" may be there, as in cs_token_options. The home outlives
+ * the token. */
+CS_MUST_CHECK int cs_home_open_token(cs_token **out, cs_home *home, cs_error *error);
 /* The same; the last PIN try is used if it comes to that and the caller says so. */
 CS_MUST_CHECK int cs_home_open_token_forced(
-    cs_token **out, const cs_home *home, bool force_final_try, cs_error *error);
+    cs_token **out, cs_home *home, bool force_final_try, cs_error *error);
 
 /* Make a home whole: directory and config.json, the token opened, the role's keys made in it. If it
  * fails, config.json goes again, so that the same command can be repeated; keys that are in the

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/home.h"
 
+#include <chartseal/secret.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -201,6 +203,7 @@ void cs_home_free(cs_home **home)
     if (*home == NULL)
         return;
     json_decref((*home)->config);
+    cs_secret_free(&(*home)->authorisation);
     free(*home);
     *home = NULL;
 }

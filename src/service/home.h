@@ -47,7 +47,8 @@ typedef struct cs_home {
     json_t *config;
     char id[CS_ID_MAX + 1];
     cs_suite suite;
-    unsigned adopted; /* by cs_home_make_keys: keys that were in the token already */
+    uint8_t *authorisation; /* guarded; of keys in a TPM, from H(BP) (biometrics.h); else NULL */
+    unsigned adopted;       /* by cs_home_make_keys: keys that were in the token already */
 } cs_home;
 
 /* Make the directory and config.json. CS_E_USAGE, here and below, when others than the owner may

@@ -11,6 +11,11 @@ static bool has_scheme(const char *uri, const char *scheme)
     return strncmp(uri, scheme, strlen(scheme)) == 0;
 }
 
+bool cs_uri_is_tpm(const char *uri)
+{
+    return has_scheme(uri, TPM_SCHEME);
+}
+
 static int unsuitable(const char *what, cs_error *error)
 {
     return CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
@@ -24,7 +29,7 @@ int cs_token_open(cs_token **out, const char *uri, const cs_token_options *optio
         return CS_FAIL(error, CS_E_USAGE, "a token URI has 1 to %d bytes", CS_URI_MAX - 1);
     if (has_scheme(uri, PKCS11_SCHEME))
         return cs_pkcs11_token_open(out, uri, options, error);
-    if (has_scheme(uri, TPM_SCHEME))
+    if (cs_uri_is_tpm(uri))
         return cs_tpm_token_open(out, uri, options, error);
     return CS_FAIL(
         error, CS_E_USAGE, "a token is named by a URI that begins with pkcs11: or tpm2:");
@@ -200,7 +205,7 @@ int cs_token_list(const char *module, cs_token_visit_fn fn, void *context, cs_er
 {
     int rc;
 
-    if (module != NULL && has_scheme(module, TPM_SCHEME))
+    if (module != NULL && cs_uri_is_tpm(module))
         return cs_tpm_token_list(module, fn, context, error);
     rc = cs_pkcs11_token_list(module, fn, context, error);
     return rc == CS_OK && module == NULL ? cs_tpm_token_list(NULL, fn, context, error) : rc;

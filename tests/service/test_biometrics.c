@@ -87,6 +87,30 @@ static void test_not_written_over(void **state)
     assert_memory_equal(again, h_bp, sizeof again);
 }
 
+/* What a TPM is given, where config.json says that the keys want it. */
+static void test_authorisation(void **state)
+{
+    uint8_t wanted[CS_AUTHORISATION_SIZE];
+    uint8_t again[CS_HASH_SIZE];
+    char pin[CS_PIN_MAX];
+    size_t n = 0;
+
+    (void)state;
+    assert_false(cs_home_wants_biometric(home));
+    assert_ok(cs_home_recover(again, home, &phrase, error));
+    assert_null(home->authorisation);
+    assert_ok(cs_home_set_text(home, "pin.from", "biometric", error));
+    assert_true(cs_home_wants_biometric(home));
+    assert_fails(CS_E_PIN_MISSING, cs_home_authorisation(home, pin, &n, error));
+    assert_fails(CS_E_BIOMETRIC, cs_home_recover(again, home, &other, error));
+    assert_fails(CS_E_PIN_MISSING, cs_home_authorisation(home, pin, &n, error));
+    assert_ok(cs_home_recover(again, home, &phrase, error));
+    assert_ok(cs_home_authorisation(home, pin, &n, error));
+    assert_ok(cs_biometric_authorisation(wanted, h_bp, error));
+    assert_int_equal(n, sizeof wanted);
+    assert_memory_equal(pin, wanted, sizeof wanted);
+}
+
 static void test_damage(void **state)
 {
     uint8_t again[CS_HASH_SIZE];
@@ -119,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_enrol),
         cmocka_unit_test(test_not_written_over),
+        cmocka_unit_test(test_authorisation),
         cmocka_unit_test(test_damage),
     };
 
