@@ -100,6 +100,7 @@ static void clean_up(demo *me)
 {
     demo_stop(&me->hospital);
     demo_stop(&me->cloud);
+    demo_stop_tpms(me);
     if (me->reserved >= 0)
         (void)close(me->reserved);
     if (me->stop_fd >= 0)
@@ -117,6 +118,7 @@ static void clean_up(demo *me)
 static int run_demo(const cs_arguments *arguments, cs_error *error)
 {
     demo me = {.quiet = cs_arg_flag(arguments, "json"),
+        .patient_tpm = cs_arg_flag(arguments, "patient-tpm"),
         .stop_fd = -1,
         .reserved = -1,
         .record = cs_arg(arguments, "record"),
@@ -150,7 +152,9 @@ static const cs_option demo_options[] = {
     {"signal", "FILE", false, "what the patient's device sensed"},
     {"diagnosis", "FILE", false, "the doctor's diagnosis; otherwise one of the demo's own"},
     {"state", "DIR", false, "keep everything there; otherwise it is removed at the end"},
-    {"suite", "NAME", false, "ed25519, or p256 where the cloud's token can sign ECSCHNORR"},
+    {"suite", "NAME", false, "ed25519, or p256 with the cloud's and the patient's keys in TPMs"},
+    {"patient-tpm", NULL, false,
+        "the patient's keys in a TPM; in suite ed25519 S_P is sealed to it"},
     CS_WIRE_LOG_OPTION,
     CS_JSON_OPTION,
     CS_OPTIONS_END,

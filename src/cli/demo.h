@@ -7,7 +7,11 @@
  * a fresh software token, on loopback ports. The demo only starts processes, reads what they print,
  * and compares files; it opens no token and knows no key.
  *
+ * A token is one of SoftHSM's, or a TPM: a swtpm of its own for each party that has one. Suite p256
+ * has the cloud's keys in a TPM, since PKCS#11 has no ECSCHNORR, and the patient's.
+ *
  *   DIR/tokens                      SoftHSM's configuration and token files
+ *   DIR/tokens/tpm-PARTY            the state of a TPM; its wrapped keys are in DIR/PARTY/keys
  *   DIR/authority … DIR/patient     the homes, each with the PINs of its token
  *   DIR/log                         what the services print
  */
@@ -26,24 +30,32 @@ typedef struct demo_child {
     bool ended;
 } demo_child;
 
+typedef struct demo_tpm {
+    uint16_t port; /* and the next one; 0: none was started */
+    demo_child child;
+} demo_tpm;
+
 typedef struct demo {
     char dir[CS_PATH_MAX];
     bool temporary;
     bool quiet; /* --json */
+    bool patient_tpm;
     int stop_fd;
     const char *record, *signal, *diagnosis, *wire_log, *suite;
     char module[CS_PATH_MAX];
     char program[CS_PATH_MAX];
+    char simulator[CS_PATH_MAX]; /* of TPMs; "": not needed */
     char patient_id[CS_ID_MAX + 1];
     char doctor_id[CS_ID_MAX + 1];
     int reserved; /* a socket that holds the hospital's port until the hospital takes it */
     uint16_t hospital_port;
     uint16_t cloud_port;
     demo_child cloud, hospital;
-    unsigned steps;       /* told so far */
-    json_t *registration; /* party → operations */
-    json_t *visit;        /* party → operations */
-    json_t *filing;       /* party → operations */
+    demo_tpm tpms[CS_HOME_PATIENT + 1]; /* by cs_home_kind */
+    unsigned steps;                     /* told so far */
+    json_t *registration;               /* party → operations */
+    json_t *visit;                      /* party → operations */
+    json_t *filing;                     /* party → operations */
     json_t *keys;
     json_t *record_report, *signal_report, *diagnosis_report;
     uint64_t messages, bytes;
@@ -62,6 +74,12 @@ typedef struct demo {
 /* argv without the program's own name, ended by NULL. Output goes to DIR/log. */
 CS_MUST_CHECK int demo_start(
     demo *me, demo_child *out, const char *name, const char *const argv[], cs_error *error);
+/* Another program, in a process group of its own: what a terminal sends to all of ours passes it
+ * by, and it lasts until we end it. */
+CS_MUST_CHECK int demo_start_aside(demo *me, demo_child *out, const char *name, const char *program,
+    const char *const argv[], cs_error *error);
+/* The last line that it said on standard error. */
+void demo_last_words(const demo *me, const demo_child *child, char *out, size_t size);
 /* Wait for the end of a child. What it printed is parsed into *answer (NULL: do not want it). A
  * child that failed is its error, with its name before it; a service that ends meanwhile as well.
  */
@@ -91,8 +109,22 @@ CS_MUST_CHECK int demo_make_places(demo *me, const char *state, cs_error *error)
 void demo_remove_places(const demo *me);
 /* DIR/PARTY/NAME */
 void demo_path(const demo *me, cs_home_kind kind, const char *name, char path[CS_PATH_MAX]);
-/* "pkcs11:token=…?module-path=…" */
+/* "pkcs11:token=…?module-path=…", or "tpm2:dir=…?tcti=…" */
 void demo_token_uri(const demo *me, cs_home_kind kind, char uri[CS_URI_MAX]);
+
+/* -- demo_tpm.c: simulated TPMs
+ * ------------------------------------------------------------------------- */
+
+#define DEMO_PASSPHRASE "passphrase" /* DIR/patient/… */
+
+bool demo_has_tpm(const demo *me, cs_home_kind kind);
+/* CS_E_TOKEN_ABSENT, with what to install, when one is needed and there is none. */
+CS_MUST_CHECK int demo_find_simulator(demo *me, cs_error *error);
+/* Until it answers. */
+CS_MUST_CHECK int demo_start_tpm(demo *me, cs_home_kind kind, cs_error *error);
+/* As a host does when it is switched off. */
+void demo_stop_tpms(demo *me);
+void demo_tpm_uri(const demo *me, cs_home_kind kind, char uri[CS_URI_MAX]);
 
 /* -- demo_steps.c, demo_visit.c: what happens
  * ------------------------------------------------------- */

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define PIN_RANDOM 8 /* bytes: 16 hex digits */
+#define PASSPHRASE_RANDOM 16
+#define RANDOM_MAX 16
 #define OPEN_DIRECTORIES 16
 
 /* Where Debian puts SoftHSM's module. */
@@ -47,23 +49,44 @@ void demo_path(const demo *me, cs_home_kind kind, const char *name, char path[CS
 
 void demo_token_uri(const demo *me, cs_home_kind kind, char uri[CS_URI_MAX])
 {
+    if (demo_has_tpm(me, kind)) {
+        demo_tpm_uri(me, kind, uri);
+        return;
+    }
     (void)snprintf(uri, CS_URI_MAX, "pkcs11:token=demo-%s?module-path=%s", cs_home_kind_name(kind),
         me->module);
 }
 
-static int write_pin(const demo *me, cs_home_kind kind, const char *name, cs_error *error)
+/* A secret of so many random bytes, as hex digits. */
+static int write_secret(
+    const demo *me, cs_home_kind kind, const char *name, size_t size, cs_error *error)
 {
-    uint8_t random[PIN_RANDOM];
-    char pin[2 * PIN_RANDOM + 1];
+    uint8_t random[RANDOM_MAX];
+    char text[2 * RANDOM_MAX + 1];
     char path[CS_PATH_MAX];
     int rc;
 
-    cs_random(random, sizeof random);
-    cs_hex(CS_VIEW_ARRAY(random), pin);
+    cs_random(random, size);
+    cs_hex((cs_view){random, size}, text);
     demo_path(me, kind, name, path);
-    rc = write_text(path, pin, error);
-    cs_wipe(pin, sizeof pin);
+    rc = write_text(path, text, error);
+    cs_wipe(text, sizeof text);
     cs_wipe(random, sizeof random);
+    return rc;
+}
+
+/* A TPM has no security officer, and the patient's keys in it are under the passphrase. */
+static int write_pins(const demo *me, cs_home_kind kind, cs_error *error)
+{
+    bool tpm = demo_has_tpm(me, kind);
+    int rc = CS_OK;
+
+    if (!tpm || kind != CS_HOME_PATIENT)
+        rc = write_secret(me, kind, "pin", PIN_RANDOM, error);
+    if (rc == CS_OK && !tpm)
+        rc = write_secret(me, kind, "so-pin", PIN_RANDOM, error);
+    if (rc == CS_OK && kind == CS_HOME_PATIENT)
+        rc = write_secret(me, kind, DEMO_PASSPHRASE, PASSPHRASE_RANDOM, error);
     return rc;
 }
 
@@ -76,9 +99,7 @@ static int make_party_places(const demo *me, cs_error *error)
         demo_path(me, (cs_home_kind)kind, "", path);
         rc = cs_make_directories(path, error);
         if (rc == CS_OK)
-            rc = write_pin(me, (cs_home_kind)kind, "pin", error);
-        if (rc == CS_OK)
-            rc = write_pin(me, (cs_home_kind)kind, "so-pin", error);
+            rc = write_pins(me, (cs_home_kind)kind, error);
     }
     return rc;
 }
@@ -143,6 +164,8 @@ int demo_make_places(demo *me, const char *state, cs_error *error)
     ssize_t n = readlink("/proc/self/exe", me->program, sizeof me->program - 1);
     int rc = find_module(me, error);
 
+    if (rc == CS_OK)
+        rc = demo_find_simulator(me, error);
     if (rc == CS_OK && n <= 0)
         rc = CS_FAIL(error, CS_E_INTERNAL, "/proc/self/exe cannot be read: is /proc mounted?");
     if (rc == CS_OK)

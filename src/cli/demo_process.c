@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,8 +36,8 @@ static int open_output(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 }
 
-/* In the child: it ends with us, takes signals as usual, and becomes the party. */
-static void become(const demo *me, pid_t parent, const char *out, const char *err, char **argv)
+/* In the child: it ends with us, takes signals as usual, and becomes the program of argv[0]. */
+static void become(pid_t parent, bool aside, const char *out, const char *err, char **argv)
 {
     sigset_t none;
     int input = open("/dev/null", O_RDONLY);
@@ -44,18 +45,20 @@ static void become(const demo *me, pid_t parent, const char *out, const char *er
     int errors = open_output(err);
 
     (void)sigemptyset(&none);
+    if (aside) /* our own programs choose the modes of their files */
+        (void)umask(077);
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent ||
         sigprocmask(SIG_SETMASK, &none, NULL) != 0 || input < 0 || output < 0 || errors < 0 ||
         dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-        dup2(errors, STDERR_FILENO) < 0)
+        dup2(errors, STDERR_FILENO) < 0 || (aside && setpgid(0, 0) != 0))
         _exit(CS_CATEGORY_INTERNAL);
-    (void)execv(me->program, argv);
+    (void)execv(argv[0], argv);
     _exit(CS_CATEGORY_INTERNAL);
 }
 
 /* execv takes pointers that are not const, though it changes nothing. */
 static int set_arguments(
-    char *out[ARGUMENTS_MAX + 2], char *program, const char *const argv[], cs_error *error)
+    char *out[ARGUMENTS_MAX + 2], const char *program, const char *const argv[], cs_error *error)
 {
     size_t n = 0;
 
@@ -63,29 +66,25 @@ static int set_arguments(
         n++;
     if (n > ARGUMENTS_MAX)
         return CS_FAIL(error, CS_E_INTERNAL, "a command of %zu words is too long", n);
-    out[0] = program;
+    memcpy(out, &program, sizeof program);
     memcpy(out + 1, argv, (n + 1) * sizeof argv[0]);
     return CS_OK;
 }
 
-int demo_start(
-    demo *me, demo_child *out, const char *name, const char *const argv[], cs_error *error)
+static int start(demo *me, demo_child *out, const char *name, char *words[ARGUMENTS_MAX + 2],
+    bool aside, cs_error *error)
 {
     char out_path[CS_PATH_MAX];
     char err_path[CS_PATH_MAX];
-    char *words[ARGUMENTS_MAX + 2];
     pid_t parent = getpid();
-    int rc = set_arguments(words, me->program, argv, error);
 
     *out = (demo_child){.fd = -1};
     (void)snprintf(out->name, sizeof out->name, "%s", name);
-    if (rc != CS_OK)
-        return rc;
     log_path(me, name, "out", out_path);
     log_path(me, name, "err", err_path);
     out->pid = fork();
     if (out->pid == 0)
-        become(me, parent, out_path, err_path, words);
+        become(parent, aside, out_path, err_path, words);
     if (out->pid < 0) {
         out->pid = 0;
         return CS_FAIL(error, CS_E_INTERNAL, "no process for %s: %s", name, strerror(errno));
@@ -96,6 +95,24 @@ int demo_start(
         return CS_FAIL(error, CS_E_INTERNAL, "%s cannot be watched: %s", name, strerror(errno));
     }
     return CS_OK;
+}
+
+int demo_start(
+    demo *me, demo_child *out, const char *name, const char *const argv[], cs_error *error)
+{
+    char *words[ARGUMENTS_MAX + 2];
+    int rc = set_arguments(words, me->program, argv, error);
+
+    return rc == CS_OK ? start(me, out, name, words, false, error) : rc;
+}
+
+int demo_start_aside(demo *me, demo_child *out, const char *name, const char *program,
+    const char *const argv[], cs_error *error)
+{
+    char *words[ARGUMENTS_MAX + 2];
+    int rc = set_arguments(words, program, argv, error);
+
+    return rc == CS_OK ? start(me, out, name, words, true, error) : rc;
 }
 
 /* Collect the status of a child that has ended, or ends now. */
@@ -153,8 +170,8 @@ void demo_forget(const demo *me, const demo_child *child)
     (void)unlink(path);
 }
 
-/* The last line of standard error, where a command without --json says what is wrong. */
-static void last_words(const demo *me, const demo_child *child, char *out, size_t size)
+/* Where a command without --json says what is wrong. */
+void demo_last_words(const demo *me, const demo_child *child, char *out, size_t size)
 {
     char path[CS_PATH_MAX];
     cs_buf text = {0};
@@ -196,7 +213,7 @@ static int raise_failure(const demo *me, const demo_child *child, cs_error *erro
     if (code != NULL && message != NULL) {
         rc = CS_FAIL(error, (cs_code)cs_code_from_name(code), "%s: %s", child->name, message);
     } else {
-        last_words(me, child, words, sizeof words);
+        demo_last_words(me, child, words, sizeof words);
         rc = CS_FAIL(
             error, (cs_code)(WEXITSTATUS(child->status) * 100), "%s: %s", child->name, words);
     }
@@ -223,32 +240,54 @@ int demo_end_service(demo *me, demo_child *child, json_t **answer, cs_error *err
 /* -- waiting -------------------------------------------------------------------------------------
  */
 
-/* One of the children ends (it is reaped), or timeout_ms pass (CS_OK too). A service that ends, and
- * a signal to stop, are errors. */
+#define LASTING (2 + CS_HOME_PATIENT + 1) /* services and TPMs, which do not end by themselves */
+
+static void find_lasting(demo *me, demo_child *out[LASTING])
+{
+    out[0] = &me->cloud;
+    out[1] = &me->hospital;
+    for (size_t i = 0; i < LASTING - 2; i++)
+        out[2 + i] = &me->tpms[i].child;
+}
+
+static int raise_end(const demo *me, const demo_child *child, cs_error *error)
+{
+    char words[CS_ERROR_MESSAGE_MAX];
+
+    if (child == &me->cloud || child == &me->hospital)
+        return raise_failure(me, child, error);
+    demo_last_words(me, child, words, sizeof words);
+    return CS_FAIL(error, CS_E_TOKEN_ABSENT, "%s has ended: %s", child->name, words);
+}
+
+/* One of the children ends (it is reaped), or timeout_ms pass (CS_OK too). A service or TPM that
+ * ends, and a signal to stop, are errors. */
 static int watch(
     demo *me, demo_child *const children[], size_t count, int timeout_ms, cs_error *error)
 {
-    demo_child *const services[] = {&me->cloud, &me->hospital};
-    struct pollfd fds[5] = {{.fd = me->stop_fd, .events = POLLIN}};
+    demo_child *lasting[LASTING];
+    struct pollfd fds[1 + LASTING + 2] = {{.fd = me->stop_fd, .events = POLLIN}};
+    struct pollfd *ends = fds + 1 + LASTING;
 
-    for (size_t i = 0; i < 2; i++)
+    find_lasting(me, lasting);
+    for (size_t i = 0; i < LASTING; i++)
         fds[1 + i] =
-            (struct pollfd){.fd = services[i]->pid > 0 ? services[i]->fd : -1, .events = POLLIN};
+            (struct pollfd){.fd = lasting[i]->pid > 0 ? lasting[i]->fd : -1, .events = POLLIN};
     for (size_t i = 0; i < count; i++)
-        fds[3 + i] =
+        ends[i] =
             (struct pollfd){.fd = children[i]->ended ? -1 : children[i]->fd, .events = POLLIN};
-    if (poll(fds, 3 + count, timeout_ms) < 0)
+    if (poll(fds, 1 + LASTING + count, timeout_ms) < 0)
         return errno == EINTR ? CS_OK : CS_FAIL(error, CS_E_INTERNAL, "poll: %s", strerror(errno));
     if (fds[0].revents != 0)
         return CS_FAIL(error, CS_E_CANCELLED, "stopped; nothing is left running");
     for (size_t i = 0; i < count; i++) {
-        if (fds[3 + i].revents != 0)
+        if (ends[i].revents != 0)
             reap(children[i]);
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < LASTING; i++) {
         if (fds[1 + i].revents != 0) {
-            reap(services[i]);
-            return raise_failure(me, services[i], error);
+            reap(lasting[i]);
+            return raise_end(me, lasting[i], error);
         }
     }
     return CS_OK;

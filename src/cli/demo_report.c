@@ -201,6 +201,7 @@ void demo_count_wire(demo *me, const json_t *answer)
 static void say_custody(const demo *me)
 {
     size_t others = 0;
+    size_t inside = 0;
     size_t lifted = 0;
     size_t sealed = 0;
     size_t i;
@@ -210,6 +211,7 @@ static void say_custody(const demo *me)
     {
         const char *delivery = json_string_value(json_object_get(key, "delivery"));
 
+        inside += strcmp(delivery, "wrapped") == 0 || strcmp(delivery, "duplicated") == 0;
         lifted += strcmp(delivery, "lifted") == 0;
         sealed += strcmp(delivery, "sealed") == 0;
         others += strcmp(delivery, "imported") == 0 ||
@@ -218,6 +220,10 @@ static void say_custody(const demo *me)
     }
     if (others == 0)
         cs_say("The cloud's s and every PRK were made in their tokens and have never left them.");
+    if (inside > 0)
+        cs_say("%zu S_X wrapped or duplicated: opened in the token, never in the memory of its "
+               "party.",
+            inside);
     if (lifted > 0)
         cs_say("%zu S_X lifted: in the token now, and once, at the registration, in the memory of "
                "its party.",

@@ -16,25 +16,36 @@
 /* -- founding ------------------------------------------------------------------------------------
  */
 
+static int make_soft_token(demo *me, cs_home_kind kind, cs_error *error)
+{
+    char label[CS_LABEL_MAX];
+    char so_pin[CS_PATH_MAX];
+    char pin[CS_PATH_MAX];
+    const char *argv[] = {"token", "init", "--module", me->module, "--label", label,
+        "--so-pin-file", so_pin, "--pin-file", pin, "--json", NULL};
+
+    (void)snprintf(label, sizeof label, "demo-%s", cs_home_kind_name(kind));
+    demo_path(me, kind, "so-pin", so_pin);
+    demo_path(me, kind, "pin", pin);
+    return demo_run(me, "token init", argv, DEMO_STEP_MS, NULL, error);
+}
+
 static int make_tokens(demo *me, cs_error *error)
 {
+    const char *what = "gets a fresh token of SoftHSM, with a PIN of its own";
     int rc = CS_OK;
 
-    for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= CS_HOME_PATIENT; kind++) {
-        const char *party = cs_home_kind_name((cs_home_kind)kind);
-        char label[CS_LABEL_MAX];
-        char so_pin[CS_PATH_MAX];
-        char pin[CS_PATH_MAX];
-        const char *argv[] = {"token", "init", "--module", me->module, "--label", label,
-            "--so-pin-file", so_pin, "--pin-file", pin, "--json", NULL};
-
-        (void)snprintf(label, sizeof label, "demo-%s", party);
-        demo_path(me, (cs_home_kind)kind, "so-pin", so_pin);
-        demo_path(me, (cs_home_kind)kind, "pin", pin);
-        rc = demo_run(me, "token init", argv, DEMO_STEP_MS, NULL, error);
-    }
+    if (demo_has_tpm(me, CS_HOME_CLOUD))
+        what = "gets a fresh token, the cloud and the patient a TPM each, the others one of "
+               "SoftHSM with a PIN of its own";
+    else if (demo_has_tpm(me, CS_HOME_PATIENT))
+        what = "gets a fresh token, the patient a TPM, the others one of SoftHSM with a PIN of its "
+               "own";
+    for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= CS_HOME_PATIENT; kind++)
+        rc = demo_has_tpm(me, (cs_home_kind)kind) ? demo_start_tpm(me, (cs_home_kind)kind, error)
+                                                  : make_soft_token(me, (cs_home_kind)kind, error);
     if (rc == CS_OK)
-        demo_tell(me, "everybody", "gets a fresh token of SoftHSM, with a PIN of its own", NULL);
+        demo_tell(me, "everybody", what, NULL);
     if (rc == CS_OK && !me->quiet)
         cs_say("    token of each: initialised, no key yet");
     return rc;
@@ -119,7 +130,8 @@ static int reserve_port(demo *me, cs_error *error)
     return CS_OK;
 }
 
-/* `init` of a party that takes part in the cloud; `more`: two further options, ended by NULL. */
+/* `init` of a party that takes part in the cloud; `more`: two further options, ended by NULL. In a
+ * TPM the patient's keys are under the passphrase. */
 static int init_member(demo *me, cs_home_kind kind, const char *id, const char *const more[4],
     json_t **answer, cs_error *error)
 {
@@ -130,13 +142,14 @@ static int init_member(demo *me, cs_home_kind kind, const char *id, const char *
     char cloud[CS_PATH_MAX];
     char ca[CS_PATH_MAX];
     char crl[CS_PATH_MAX];
+    bool biometric = kind == CS_HOME_PATIENT && demo_has_tpm(me, kind);
     const char *argv[] = {cs_home_kind_name(kind), "init", "--dir", dir, "--id", id, "--token", uri,
-        "--pin-file", pin, "--cloud-file", cloud, "--authority", ca, "--crl", crl, "--json",
-        more[0], more[1], more[2], more[3], NULL};
+        biometric ? "--passphrase-file" : "--pin-file", pin, "--cloud-file", cloud, "--authority",
+        ca, "--crl", crl, "--json", more[0], more[1], more[2], more[3], NULL};
 
     (void)snprintf(name, sizeof name, "%s init", cs_home_kind_name(kind));
     demo_path(me, kind, "", dir);
-    demo_path(me, kind, "pin", pin);
+    demo_path(me, kind, biometric ? DEMO_PASSPHRASE : "pin", pin);
     demo_path(me, CS_HOME_CLOUD, "cloud.cbor", cloud);
     demo_path(me, CS_HOME_AUTHORITY, "certificate.pem", ca);
     demo_path(me, CS_HOME_AUTHORITY, "crl.pem", crl);
@@ -309,17 +322,6 @@ static int register_member(
     return rc;
 }
 
-static int write_passphrase(const demo *me, char path[CS_PATH_MAX], cs_error *error)
-{
-    uint8_t random[16];
-    char text[sizeof random * 2 + 1];
-
-    cs_random(random, sizeof random);
-    cs_hex(CS_VIEW_ARRAY(random), text);
-    demo_path(me, CS_HOME_PATIENT, "passphrase", path);
-    return cs_file_write(path, cs_view_str(text), 0600, error);
-}
-
 static int register_hospital(demo *me, cs_error *error)
 {
     char code[CS_PATH_MAX];
@@ -354,10 +356,9 @@ static int register_patient(demo *me, cs_error *error)
     char code[CS_PATH_MAX];
     char passphrase[CS_PATH_MAX];
     const char *const more[] = {"--code-file", code, "--passphrase-file", passphrase};
-    int rc = write_passphrase(me, passphrase, error);
+    int rc = enrol(me, CS_HOME_PATIENT, me->patient_id, code, error);
 
-    if (rc == CS_OK)
-        rc = enrol(me, CS_HOME_PATIENT, me->patient_id, code, error);
+    demo_path(me, CS_HOME_PATIENT, DEMO_PASSPHRASE, passphrase);
     if (rc == CS_OK)
         rc = register_member(me, CS_HOME_PATIENT, more,
             "enrolment code, possession of the keys; S_P·P = Y_P (Eq. 4)", error);

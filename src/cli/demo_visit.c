@@ -285,8 +285,10 @@ static int start_patient(
 {
     char dir[CS_PATH_MAX];
     char station[ADDRESS_MAX];
+    char passphrase[CS_PATH_MAX];
     const char *argv[] = {"patient", "visit", "--dir", dir, "--station", station, "--doctor",
-        me->doctor_id, "--diagnosis-out", diagnosis, "--json", NULL, NULL, NULL, NULL, NULL};
+        me->doctor_id, "--diagnosis-out", diagnosis, "--json", NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL};
     size_t n = 11;
 
     demo_path(me, CS_HOME_PATIENT, "", dir);
@@ -298,6 +300,11 @@ static int start_patient(
     if (me->wire_log != NULL) {
         argv[n++] = "--wire-log";
         argv[n++] = me->wire_log;
+    }
+    if (demo_has_tpm(me, CS_HOME_PATIENT)) {
+        demo_path(me, CS_HOME_PATIENT, DEMO_PASSPHRASE, passphrase);
+        argv[n++] = "--passphrase-file";
+        argv[n] = passphrase;
     }
     return demo_start(me, out, "patient visit", argv, error);
 }

@@ -132,7 +132,9 @@ const char *cs_key_delivery(const cs_key_info *info)
         return "generated";
     if (info->use != CS_USE_SCALAR || info->public_key_size == 0)
         return "imported";
-    return info->public_key_size == CS_POINT_MAX ? "wrapped" : "lifted";
+    if (info->public_key_size != CS_POINT_MAX)
+        return "lifted";
+    return cs_uri_is_tpm(info->uri) ? "duplicated" : "wrapped";
 }
 
 int cs_report(int rc, const cs_error *error, bool json)

@@ -37,8 +37,9 @@ json_t *cs_ops_json(cs_op_counts ops);
 json_t *cs_hex_json(cs_view bytes);
 
 /* How a key came to where it is held: "generated" in its token, or brought into it: S_X "wrapped"
- * (P-256, unwrapped inside) or "lifted" (X25519, through the party's memory once), a key of
- * somebody else's "imported"; "sealed" for an S_X that stays outside, sealed to a key inside. */
+ * (P-256, unwrapped inside), "duplicated" (P-256, imported by a TPM) or "lifted" (X25519, through
+ * the party's memory once), a key of somebody else's "imported"; "sealed" for an S_X that stays
+ * outside, sealed to a key inside. */
 const char *cs_key_delivery(const cs_key_info *info);
 
 /* The error on standard error, or as an object on standard output; one without a message was in the

@@ -6,51 +6,22 @@
 set -euo pipefail
 # shellcheck source=tests/integration/world.sh
 . "$(dirname "$0")/world.sh"
+# shellcheck source=tests/integration/demos.sh
+. "$(dirname "$0")/demos.sh"
 
-record=$data/patient.json
-signal=$data/ecg-360hz-u16le.bin
-diagnosis=$data/diagnosis.txt
 wire=$work/wire.jsonl
-out=$work/demo.json
-
-field() {
-    jq -r "$1" "$out"
-}
-
-sha() {
-    sha256sum "$1" | cut -d' ' -f1
-}
 
 "$chartseal" demo --record "$record" --signal "$signal" --diagnosis "$diagnosis" \
     --state "$state" --wire-log "$wire" --json >"$out"
 
-equal "ok" true "$(field .ok)"
 equal "suite" ed25519 "$(field .suite)"
-equal "the record that was sent" "$(sha "$record")" "$(field .record.sent_sha256)"
-equal "the record that arrived" "$(sha "$record")" "$(field .record.received_sha256)"
-equal "the record's file" "$(sha "$record")" "$(sha "$(field .record.received_path)")"
-equal "the signal" "$(sha "$signal") $(sha "$signal")" \
-    "$(field '.signal | .sent_sha256 + " " + .received_sha256')"
-equal "the diagnosis" "$(sha "$diagnosis") $(sha "$diagnosis")" \
-    "$(field '.diagnosis | .sent_sha256 + " " + .received_sha256')"
-equal "the diagnosis's file" "$(sha "$diagnosis")" "$(sha "$state/patient/diagnosis")"
-
+everything_arrived
 # What a visit costs, exactly.
-ops() {
-    field ".token_ops.$1 | [.sign, .agree, .scalar_mul, .issue, .prf] | map(tostring) | join(\" \")"
-}
-equal "operations of the patient" "2 1 1 0 0" "$(ops patient)"
-equal "operations of the doctor" "4 3 2 0 0" "$(ops doctor)"
-equal "operations of the hospital" "1 1 1 0 2" "$(ops hospital)"
-equal "operations of the cloud" "1 1 0 0 1" "$(ops cloud)"
+visit_costs 1
 equal "filing in the same session costs the doctor nothing" 0 \
     "$(field '[.filing_ops.doctor[]] | add')"
 
-equal "keys of every party" \
-    "authority 1, cloud 4, doctor 3, hospital 4, patient 3" \
-    "$(field '[.keys | group_by(.party)[] | "\(.[0].party) \(length)"] | join(", ")')"
-equal "keys that are exposed" 0 \
-    "$(field '[.keys[] | select(.sensitive != true or .extractable != false)] | length')"
+keys_are_kept
 equal "keys that are not in a token" 0 "$(field '[.keys[] | select(.custody != "token")] | length')"
 equal "how keys came to their tokens" "generated 12, lifted 3" \
     "$(field '[.keys | group_by(.delivery)[] | "\(.[0].delivery) \(length)"] | join(", ")')"
@@ -194,5 +165,10 @@ early 2 "0 bytes" --record "$record" --diagnosis "$work/empty"
 early 2 "1048577 bytes" --record "$record" --diagnosis "$work/long"
 early 9 "wire log .* does not open" --record "$record" --wire-log "$work/directory"
 early 2 "neither ed25519 nor p256" --record "$record" --suite nonsense
-refused 7 "ECSCHNORR\|TPM" demo --record "$record" --suite p256
+status=0
+PATH=/nowhere TMPDIR=$work/tmp "$chartseal" demo --record "$record" --suite p256 2>"$work/absent" ||
+    status=$?
+equal "exit status without swtpm" 7 "$status"
+equal "what is told without swtpm" 1 "$(grep -c 'install the packages swtpm and' "$work/absent")"
+equal "what stays of it" "" "$(ls -A "$work/tmp")"
 refused 9 "another --state" demo --record "$record" --state "$state"

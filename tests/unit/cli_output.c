@@ -19,6 +19,11 @@ static void test_delivery(void **state)
         {{.custody = CS_CUSTODY_TOKEN, .local = true, .use = CS_USE_PRF}, "generated"},
         {{.custody = CS_CUSTODY_TOKEN, .use = CS_USE_SCALAR, .public_key_size = 32}, "lifted"},
         {{.custody = CS_CUSTODY_TOKEN, .use = CS_USE_SCALAR, .public_key_size = 33}, "wrapped"},
+        {{.custody = CS_CUSTODY_TOKEN,
+             .use = CS_USE_SCALAR,
+             .public_key_size = 33,
+             .uri = "tpm2:file=keys/scalar.pem"},
+            "duplicated"},
         {{.custody = CS_CUSTODY_SEALED, .use = CS_USE_SCALAR, .public_key_size = 33}, "sealed"},
         /* a sealed one is described by the key that it is sealed to, which was made in the token */
         {{.custody = CS_CUSTODY_SEALED, .use = CS_USE_SCALAR, .local = true}, "sealed"},
