@@ -40,7 +40,7 @@ fi
 echo "building $program"
 log=build/release.log
 mkdir -p build
-if ! { cmake --preset release -DCHARTSEAL_TESTS=OFF && cmake --build --preset release; } >"$log" 2>&1; then
+if ! { cmake --preset release && cmake --build --preset release; } >"$log" 2>&1; then
     tail -n 40 "$log" >&2
     echo "quickstart.sh: the build failed; all of it is in $log" >&2
     exit 1
