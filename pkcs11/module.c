@@ -113,7 +113,8 @@ static int load(p11_module **out, const char *path, cs_error *error)
     rv = p11_kit_module_initialize(functions);
     if (rv != CKR_OK) {
         p11_kit_module_release(functions);
-        return CS_FAIL(error, CS_E_TOKEN, "module %s: C_Initialize: %s; check its configuration",
+        return CS_FAIL(error, CS_E_TOKEN,
+            "module %s: C_Initialize: %s; check its configuration, and for cards that pcscd runs",
             path, p11_rv_name(rv));
     }
     rc = enter(out, functions, path, false, error);

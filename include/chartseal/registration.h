@@ -67,8 +67,4 @@ CS_MUST_CHECK int cs_register_issue(const cs_party *pc, const cs_env *env,
     cs_serial_fn next_serial, void *context, cs_credential *credential, cs_buf *r2,
     cs_error *error);
 
-/* B' = HMAC-SHA-256(salt, H(BP)), H(BP) the passphrase stretched with scrypt. salt: 32 bytes. */
-CS_MUST_CHECK int cs_biometric_binding(
-    uint8_t b[CS_HASH_SIZE], cs_view passphrase, cs_view salt, cs_error *error);
-
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "protocol/envelope.h"
 
-#include <chartseal/biometric.h>
 #include <chartseal/registration.h>
 
 #include <stdlib.h>
@@ -254,19 +253,4 @@ int cs_scalar_open_sealed(
     return cs_key_open_sealed(out, decrypt, (cs_view){sealed.p, CS_HPKE_ENC_SIZE},
         (cs_view){sealed.p + CS_HPKE_ENC_SIZE, sealed.n - CS_HPKE_ENC_SIZE}, credential->y.suite,
         &credential->y, error);
-}
-
-int cs_biometric_binding(uint8_t b[CS_HASH_SIZE], cs_view passphrase, cs_view salt, cs_error *error)
-{
-    uint8_t *h_bp = cs_secret_new(CS_HASH_SIZE);
-    int rc = CS_OK;
-
-    if (h_bp == NULL)
-        rc = CS_FAIL(error, CS_E_MEMORY, "no guarded memory for H(BP)");
-    if (rc == CS_OK)
-        rc = cs_biometric_hash(h_bp, passphrase, salt, error);
-    if (rc == CS_OK)
-        rc = cs_biometric_bind(b, h_bp, salt, error);
-    cs_secret_free(&h_bp);
-    return rc;
 }

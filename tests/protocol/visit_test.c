@@ -258,22 +258,6 @@ static void test_revocation_list(void **state)
     cast_close(&c);
 }
 
-static void test_biometric(void **state)
-{
-    uint8_t one[CS_HASH_SIZE];
-    uint8_t two[CS_HASH_SIZE];
-    uint8_t salt[CS_HASH_SIZE] = {1};
-
-    (void)state;
-    assert_ok(cs_biometric_binding(one, cs_view_str("a passphrase"), CS_VIEW_ARRAY(salt), error));
-    assert_ok(cs_biometric_binding(two, cs_view_str("a passphrase"), CS_VIEW_ARRAY(salt), error));
-    assert_memory_equal(one, two, sizeof one);
-    salt[0] = 2;
-    assert_ok(cs_biometric_binding(two, cs_view_str("a passphrase"), CS_VIEW_ARRAY(salt), error));
-    assert_memory_not_equal(one, two, sizeof one);
-    assert_fails(CS_E_USAGE, cs_biometric_binding(one, (cs_view){0}, CS_VIEW_ARRAY(salt), error));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,7 +268,6 @@ int main(void)
         cmocka_unit_test(test_registration),
         cmocka_unit_test(test_publication),
         cmocka_unit_test(test_revocation_list),
-        cmocka_unit_test(test_biometric),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
