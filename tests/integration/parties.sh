@@ -70,14 +70,20 @@ free_port() {
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-make_token() { # LABEL
+make_token() { # LABEL: unless make_tpm of tpms.sh has made it one
+    [ -z "${tpm_ports[$1]:-}" ] || return 0
     cs token init --module "$module" --label "$1" --so-pin-file "$work/so.pin" \
         --pin-file "$work/pin" >/dev/null
 }
 
 uri() { # LABEL
-    echo "pkcs11:token=$1?module-path=$module"
+    if [ -n "${tpm_ports[$1]:-}" ]; then
+        tpm_uri "$1"
+    else
+        echo "pkcs11:token=$1?module-path=$module"
+    fi
 }
+declare -A tpm_ports=()
 
 make_world() {
     mkdir -p "$work/tokens" "$work/log"

@@ -14,7 +14,7 @@ untouched() { # NAME: no try of its TPM was used up
 }
 
 try_init() { # NAME OPTION...
-    init=(patient init --dir "$work/$1" --id "$1" --token "$(tpm_uri "$1")"
+    init=(patient init --dir "$work/$1" --id "$1" --token "$(uri "$1")"
         --cloud-file "$work/cloud/cloud.cbor" --authority "$work/board/certificate.pem"
         --crl "$work/board/crl.pem" "${@:2}")
 }

@@ -12,7 +12,6 @@ for tool in swtpm tpm2_dictionarylockout; do
         exit 77
     fi
 done
-declare -A tpm_ports=()
 
 free_port_pair() { # it and the next one are free; below the ports that the system hands out
     python3 - <<'PYTHON'
@@ -47,7 +46,7 @@ run_tpm() {
     fail "the TPM of $name does not start"
 }
 
-make_tpm() { # NAME
+make_tpm() { # NAME: of a home; uri NAME is it from now on
     mkdir -m 700 "$work/$1.tpm" "$work/$1.keys"
     run_tpm "$1" "$work/$1.tpm" "$(free_port_pair)"
 }
@@ -63,4 +62,25 @@ tcti() { # NAME
 tpm_tries() { # NAME: wrong ones that it has counted
     echo $(($(tpm2_getcap -T "$(tcti "$1")" properties-variable |
         awk '$1 == "TPM2_PT_LOCKOUT_COUNTER:" { print $2 }')))
+}
+
+kill_tpm() { # NAME: as a power cut would
+    kill_hard "tpm-$1"
+}
+
+# The same state on the same port. A TPM counts a power cut as a wrong try, and has few.
+restart_tpm() { # NAME
+    run_tpm "$1" "$work/$1.tpm" "${tpm_ports[$1]}"
+    tpm2_dictionarylockout -T "$(tcti "$1")" --clear-lockout
+}
+
+# A patient whose keys are in a TPM, under a passphrase, registered.
+make_tpm_patient() { # DIR ID
+    make_tpm "$1"
+    echo "passphrase of $2" >"$work/$1.phrase"
+    cs patient init --dir "$work/$1" --id "$2" --token "$(uri "$1")" \
+        --passphrase-file "$work/$1.phrase" --cloud-file "$work/cloud/cloud.cbor" \
+        --authority "$work/board/certificate.pem" --crl "$work/board/crl.pem" >/dev/null
+    enrol patient "$2"
+    register_patient "$1" "$2"
 }
