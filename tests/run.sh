@@ -11,7 +11,7 @@ usage: tests/run.sh [--no-install] [--no-lint] [--label LABEL]
 
   --no-install   install no packages
   --no-lint      leave out tests/lint.sh
-  --label LABEL  only the tests of that label: unit, kat, protocol, integration, tpm …
+  --label LABEL  only the tests of that label: unit, kat, tpm, piv, protocol, integration
 TEXT
 }
 

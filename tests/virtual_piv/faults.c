@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "card.h"
+
+bool piv_fault_now(const piv_card *card, piv_fault_kind kind)
+{
+    return card->options.fault == kind && card->commands == card->options.fault_at;
+}
+
+/* Headers and status words alone: what a command carries is a PIN as often as not. */
+void piv_log(piv_card *card, cs_view command, uint16_t status)
+{
+    char header[9] = "";
+
+    if (card->log == NULL)
+        return;
+    cs_hex((cs_view){command.p, command.n < 4 ? command.n : 4}, header);
+    (void)fprintf(card->log, "%lu %s %zu %04x\n", card->commands, header, command.n, status);
+    (void)fflush(card->log);
+}
