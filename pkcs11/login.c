@@ -75,9 +75,8 @@ static int check_tries(const p11_token *token, CK_FLAGS flags, cs_error *error)
             token->serial);
     if ((flags & CKF_USER_PIN_FINAL_TRY) != 0 && !token->force_final_try)
         return CS_FAIL(error, CS_E_PIN_FINAL_TRY,
-            "token %s (serial %s) has one PIN try left, which is left alone; `chartseal token "
-            "login "
-            "--force-final-try` uses it",
+            "token %s (serial %s) has one PIN try left, which is left alone; "
+            "`chartseal token login --force-final-try` uses it",
             token->label, token->serial);
     return CS_OK;
 }
@@ -112,22 +111,22 @@ static int login_failed(const p11_token *token, CK_RV rv, cs_error *error)
     return is_wrong_pin(rv) ? wrong_pin(token, rv, error) : p11_fail(token, "C_Login", rv, error);
 }
 
+/* A login, here and below: *rv is what the token answered last. */
 static int send_pin(p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE user,
-    const cs_pin *pin, cs_error *error)
+    const cs_pin *pin, CK_RV *rv, cs_error *error)
 {
     uint8_t digest[CS_HASH_SIZE];
-    CK_RV rv;
     int rc = pin_digest(token, pin, digest, error);
 
     if (rc == CS_OK)
         rc = check_not_refused(token, digest, error);
     if (rc != CS_OK)
         goto out;
-    rv = token->module->functions->C_Login(session, user, (CK_UTF8CHAR *)pin->text, pin->n);
-    if (is_wrong_pin(rv))
+    *rv = token->module->functions->C_Login(session, user, (CK_UTF8CHAR *)pin->text, pin->n);
+    if (is_wrong_pin(*rv))
         memcpy(refused.digests[refused.count++], digest, sizeof digest);
-    if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
-        rc = login_failed(token, rv, error);
+    if (*rv != CKR_OK && *rv != CKR_USER_ALREADY_LOGGED_IN)
+        rc = login_failed(token, *rv, error);
 out:
     cs_wipe(digest, sizeof digest);
     return rc;
@@ -135,34 +134,34 @@ out:
 
 /* The reader's own pad asks for the PIN. */
 static int use_pinpad(
-    p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE user, cs_error *error)
+    p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_RV *rv, cs_error *error)
 {
-    CK_RV rv = token->module->functions->C_Login(session, user, NULL, 0);
-
-    if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
-        return login_failed(token, rv, error);
+    *rv = token->module->functions->C_Login(session, user, NULL, 0);
+    if (*rv != CKR_OK && *rv != CKR_USER_ALREADY_LOGGED_IN)
+        return login_failed(token, *rv, error);
     return CS_OK;
 }
 
-static int login_as(p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE user, cs_error *error)
+static int login_as(
+    p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_RV *rv, cs_error *error)
 {
     CK_TOKEN_INFO info;
     cs_pin pin = {0};
     char what[96];
     int rc;
-    CK_RV rv = token->module->functions->C_GetTokenInfo(token->slot, &info);
 
-    if (rv != CKR_OK)
-        return p11_fail(token, "C_GetTokenInfo", rv, error);
+    *rv = token->module->functions->C_GetTokenInfo(token->slot, &info);
+    if (*rv != CKR_OK)
+        return p11_fail(token, "C_GetTokenInfo", *rv, error);
     if ((info.flags & CKF_LOGIN_REQUIRED) == 0 && user == CKU_USER)
         return CS_OK;
     rc = check_tries(token, info.flags, error);
     if (rc != CS_OK)
         return rc;
     if ((info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
-        return use_pinpad(token, session, user, error);
+        return use_pinpad(token, session, user, rv, error);
     if (token->pin_value.n > 0)
-        return send_pin(token, session, user, &token->pin_value, error);
+        return send_pin(token, session, user, &token->pin_value, rv, error);
     (void)snprintf(what, sizeof what, "token %s (serial %s)", token->label, token->serial);
     rc = cs_pin_get(&pin, &token->pin_source, what,
         (info.flags & CKF_USER_PIN_FINAL_TRY) != 0   ? "this is the last try"
@@ -170,7 +169,7 @@ static int login_as(p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE us
                                                      : NULL,
         error);
     if (rc == CS_OK)
-        rc = send_pin(token, session, user, &pin, error);
+        rc = send_pin(token, session, user, &pin, rv, error);
     cs_pin_free(&pin);
     return rc;
 }
@@ -186,20 +185,28 @@ static bool logged_in(p11_token *token, CK_SESSION_HANDLE session)
 int p11_login(p11_token *token, CK_SESSION_HANDLE session, cs_error *error)
 {
     int rc = CS_OK;
+    CK_RV rv;
 
     (void)pthread_mutex_lock(&login_lock);
     if (!logged_in(token, session))
-        rc = login_as(token, session, CKU_USER, error);
+        rc = login_as(token, session, CKU_USER, &rv, error);
     (void)pthread_mutex_unlock(&login_lock);
     return rc;
 }
 
-int p11_login_context(p11_token *token, CK_SESSION_HANDLE session, cs_error *error)
+CK_RV p11_login_context(p11_job *job)
 {
+    CK_RV rv = CKR_OK;
     int rc;
 
     (void)pthread_mutex_lock(&login_lock);
-    rc = login_as(token, session, CKU_CONTEXT_SPECIFIC, error);
+    job->call = "C_Login";
+    rc = login_as(job->token, job->session, CKU_CONTEXT_SPECIFIC, &rv, job->error);
     (void)pthread_mutex_unlock(&login_lock);
-    return rc;
+    if (rc == CS_OK)
+        return CKR_OK;
+    if (p11_rv_is_lost(rv))
+        return rv;
+    job->rc = rc;
+    return CKR_OPERATION_ACTIVE;
 }

@@ -182,8 +182,6 @@ int p11_describe(
 /* -- login.c */
 /* Logs in on the session if the token wants that and it is not so already. */
 int p11_login(p11_token *token, CK_SESSION_HANDLE session, cs_error *error);
-/* The login that CKA_ALWAYS_AUTHENTICATE wants between SignInit and Sign. */
-int p11_login_context(p11_token *token, CK_SESSION_HANDLE session, cs_error *error);
 void p11_login_after_fork(void);
 
 /* -- session.c */
@@ -210,6 +208,10 @@ typedef struct p11_job {
 typedef CK_RV (*p11_work)(p11_job *job, void *context);
 /* Does the work on a session; key may be NULL. */
 int p11_run(p11_token *token, p11_key *key, p11_work work, void *context, cs_error *error);
+/* -- login.c again: the login that CKA_ALWAYS_AUTHENTICATE wants between SignInit and Sign. For
+ * some modules it is the first call to notice that the card was pulled; other failures are told by
+ * job->rc, with CKR_OPERATION_ACTIVE, so that the session is dropped. */
+CK_RV p11_login_context(p11_job *job);
 /* A call with the job's session as first argument. */
 #define P11(job, name, ...) ((job)->call = #name, (job)->f->name((job)->session, __VA_ARGS__))
 

@@ -23,9 +23,9 @@ static CK_RV sign_work(p11_job *job, void *context)
     if (rv != CKR_OK)
         return rv;
     if (s->key->base.info.always_authenticate) {
-        job->rc = p11_login_context(job->token, job->session, job->error);
-        if (job->rc != CS_OK)
-            return CKR_OPERATION_ACTIVE; /* so that the session is dropped; job->rc tells why */
+        rv = p11_login_context(job);
+        if (rv != CKR_OK)
+            return rv;
     }
     rv = P11(job, C_Sign, p11_unconst(s->input.p), s->input.n, s->out, &n);
     if (rv == CKR_OK && n != s->out_size)
