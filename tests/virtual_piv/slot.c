@@ -207,6 +207,27 @@ cs_key *slot_key(cs_token *token, const char *id, cs_use use)
     return key;
 }
 
+void slot_assert_signs(cs_key *key)
+{
+    uint8_t digest[32], signature[64];
+
+    cs_random(digest, sizeof digest);
+    assert_ok(cs_key_sign(key, digest, signature, error));
+    assert_ok(
+        cs_ecdsa_verify((cs_view){cs_key_describe(key)->public_key, 65}, digest, signature, error));
+}
+
+void slot_assert_agrees(cs_key *key)
+{
+    uint8_t private_key[32], public_key[65], here[32], there[32];
+
+    assert_ok(cs_p256_generate(private_key, public_key, error));
+    assert_ok(cs_key_agree(key, public_key, there, error));
+    assert_ok(
+        cs_p256_ecdh(here, private_key, (cs_view){cs_key_describe(key)->public_key, 65}, error));
+    assert_memory_equal(here, there, 32);
+}
+
 unsigned slot_commands(const char *ins, const char *reference)
 {
     FILE *file = fopen(card_slot.log, "r");
@@ -232,17 +253,66 @@ void slot_forget_commands(void)
     write_file(card_slot.log, cs_view_str(""));
 }
 
-unsigned slot_tries(void)
+/* A header of four bytes, and as many more as a PIN takes. */
+unsigned slot_pins_sent(void)
 {
-    FILE *file = fopen(card_slot.state, "r");
-    char line[8192];
-    unsigned tries = 99;
+    FILE *file = fopen(card_slot.log, "r");
+    unsigned long number, size;
+    char header[16];
+    unsigned count = 0;
 
     assert_non_null(file);
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "pin ", 4) == 0)
-            tries = (unsigned)(line[4 + 16 + 1] - '0');
+    while (fscanf(file, "%lu %15s %lu %*s", &number, header, &size) == 3) {
+        if (strncmp(header, "0020", 4) == 0 && size > 5)
+            count++;
     }
     (void)fclose(file);
-    return tries;
+    return count;
+}
+
+/* The state's line "pin VALUE TRIES MOST": the tries are one hexadecimal digit. */
+static long tries_in(const char *path, int *tries)
+{
+    FILE *file = fopen(path, "r");
+    char word[32];
+    long at = -1;
+
+    assert_non_null(file);
+    while (at < 0 && fscanf(file, "%31s", word) == 1) {
+        if (strcmp(word, "pin") == 0 && fscanf(file, " %*16s ") == 0)
+            at = ftell(file);
+    }
+    assert_true(at > 0);
+    *tries = fgetc(file) - '0';
+    (void)fclose(file);
+    return at;
+}
+
+unsigned slot_tries(void)
+{
+    int tries;
+
+    (void)tries_in(card_slot.state, &tries);
+    return (unsigned)tries;
+}
+
+void slot_set_tries(const char *name, unsigned tries)
+{
+    char path[160];
+    FILE *file;
+    long at;
+    int before;
+
+    place(path, name);
+    at = tries_in(path, &before);
+    file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_equal(fputc('0' + (int)tries, file), '0' + (int)tries);
+    assert_int_equal(fclose(file), 0);
+}
+
+void slot_after_backoff(void)
+{
+    (void)usleep(150000); /* P11_BACKOFF_FIRST_MS, and a bit */
 }

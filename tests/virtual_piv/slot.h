@@ -47,11 +47,21 @@ cs_token_options slot_options(const char *pin_file);
 cs_token *slot_open(void);
 cs_key *slot_key(cs_token *token, const char *id, cs_use use);
 
+/* One signature, one agreement, checked in software. */
+void slot_assert_signs(cs_key *key);
+void slot_assert_agrees(cs_key *key);
+
 /* How many commands of that INS (hex, "87") and reference ("9c", or "" for any) have been answered
  * since the log began, and how many in all ("" and ""). */
 unsigned slot_commands(const char *ins, const char *reference);
 void slot_forget_commands(void);
-/* PIN tries that the card has left, from its state. */
+/* VERIFY with a PIN in it. */
+unsigned slot_pins_sent(void);
+/* PIN tries that the card has left, from its state; and another number of them for a card that is
+ * not in the reader. */
 unsigned slot_tries(void);
+void slot_set_tries(const char *name, unsigned tries);
+/* A token that was found to be lost is not looked for again at once. */
+void slot_after_backoff(void);
 
 #endif

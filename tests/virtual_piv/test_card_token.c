@@ -14,27 +14,6 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void assert_signs(cs_key *key)
-{
-    uint8_t digest[32], signature[64];
-
-    cs_random(digest, sizeof digest);
-    assert_ok(cs_key_sign(key, digest, signature, error));
-    assert_ok(
-        cs_ecdsa_verify((cs_view){cs_key_describe(key)->public_key, 65}, digest, signature, error));
-}
-
-static void assert_agrees(cs_key *key)
-{
-    uint8_t private_key[32], public_key[65], here[32], there[32];
-
-    assert_ok(cs_p256_generate(private_key, public_key, error));
-    assert_ok(cs_key_agree(key, public_key, there, error));
-    assert_ok(
-        cs_p256_ecdh(here, private_key, (cs_view){cs_key_describe(key)->public_key, 65}, error));
-    assert_memory_equal(here, there, 32);
-}
-
 static int collect(void *context, const cs_key_info *info)
 {
     cs_key_info *all = context;
@@ -87,15 +66,15 @@ static void test_sign(void **state)
     auth = slot_key(token, SLOT_AUTH, CS_USE_SIGN);
     slot_forget_commands();
     for (int i = 0; i < 5; i++)
-        assert_signs(sign);
+        slot_assert_signs(sign);
     assert_int_equal(slot_commands("87", "9c"), 5);
     assert_int_equal(slot_commands("20", "80"), 5);
     slot_forget_commands();
     for (int i = 0; i < 5; i++)
-        assert_signs(auth);
+        slot_assert_signs(auth);
     assert_int_equal(slot_commands("87", "9a"), 5);
     assert_int_equal(slot_commands("20", "80"), 0);
-    assert_signs(sign);
+    slot_assert_signs(sign);
     assert_int_equal(slot_tries(), 3);
     cs_key_close(&auth);
     cs_key_close(&sign);
@@ -114,12 +93,12 @@ static void test_agree(void **state)
     key = slot_key(token, SLOT_AGREE, CS_USE_AGREE);
     slot_forget_commands();
     for (int i = 0; i < 5; i++)
-        assert_agrees(key);
+        slot_assert_agrees(key);
     assert_int_equal(slot_commands("87", "9d"), 5);
     assert_ok(cs_p256_generate(private_key, peer, error));
     peer[64] ^= 1; /* off the curve */
     assert_fails(CS_E_TOKEN, cs_key_agree(key, peer, x, error));
-    assert_agrees(key);
+    slot_assert_agrees(key);
     cs_key_close(&key);
     cs_token_close(&token);
 }
@@ -198,8 +177,8 @@ static void test_time(void **state)
     agree = slot_key(token, SLOT_AGREE, CS_USE_AGREE);
     begin = now_ms();
     for (int i = 0; i < ROUNDS; i++) {
-        assert_signs(sign);
-        assert_agrees(agree);
+        slot_assert_signs(sign);
+        slot_assert_agrees(agree);
     }
     spent = now_ms() - begin;
     print_message("%d operations of %d ms: %lld ms\n", 2 * ROUNDS, DELAY_MS, (long long)spent);
