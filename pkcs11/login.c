@@ -102,8 +102,9 @@ static int wrong_pin(const p11_token *token, CK_RV rv, cs_error *error)
     else if ((flags & CKF_USER_PIN_COUNT_LOW) != 0)
         tries = "tries are left, but fewer than before";
     return CS_FAIL(error, CS_E_PIN_WRONG,
-        "token %s (serial %s) refuses the PIN (%s); %s; check the PIN, it is not sent again",
-        token->label, token->serial, p11_rv_name(rv), tries);
+        "token %s (serial %s) refuses the PIN (module %s, slot %lu: C_Login: %s, 0x%lx); %s; check "
+        "the PIN, it is not sent again",
+        token->label, token->serial, token->module->path, token->slot, p11_rv_name(rv), rv, tries);
 }
 
 static int login_failed(const p11_token *token, CK_RV rv, cs_error *error)
