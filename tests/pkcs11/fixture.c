@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
+#include "tree.h"
 
 #include <dlfcn.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,19 +96,11 @@ int fixture_setup_shim(void **state)
     return setup(true);
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 int fixture_teardown(void **state)
 {
     (void)state;
     cs_token_shutdown();
-    return nftw(fx.directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(fx.directory);
 }
 
 const char *fixture_uri(const char *label, const char *more_query)

@@ -1,69 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A whole visit over every backend that CHARTSEAL's tests have: what arrives, and at which price in
- * token operations. */
-#include "fixture.h"
+ * token operations. With the argument "tpm" over those that need a simulated TPM, and no more; else
+ * over the others. */
+#include "backends.h"
 #include "play.h"
 #include "soft_token.h"
+#include "swtpm.h"
 
+#include <stdio.h>
 #include <string.h>
 
-typedef struct backend {
-    const char *name;
-    cs_suite suite;
-    cs_custody custody; /* where S_X ends up */
-    cast_token_fn make;
-    uint64_t extra_agree; /* per scalar_mul, for a sealed S_X */
-} backend;
+#define ROWS_MAX 16
+#define SKIPPED 77 /* ctest's SKIP_RETURN_CODE */
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
-static cs_token *make_soft_sealed(const char *name)
-{
-    cs_token *token = make_soft(name);
-
-    cs_soft_token_deliver_sealed(token, true);
-    return token;
-}
-
-static cs_token *make_softhsm(const char *name)
-{
-    cs_token_options options = fixture_options();
-    cs_token *token = NULL;
-
-    fixture_add_token(name);
-    assert_ok(cs_token_open(&token, fixture_uri(name, ""), &options, error));
-    return token;
-}
-
-/* PKCS#11 has no ECSCHNORR: the cloud of the p256 suite is elsewhere. */
-static cs_token *make_softhsm_but_cloud(const char *name)
-{
-    return strcmp(name, "pc.example") == 0 ? make_soft(name) : make_softhsm(name);
-}
-
-static const backend backends[] = {
-    {"soft ed25519, lifted", CS_SUITE_ED25519, CS_CUSTODY_TOKEN, make_soft, 0},
-    {"soft ed25519, sealed", CS_SUITE_ED25519, CS_CUSTODY_SEALED, make_soft_sealed, 1},
-    {"soft p256, wrapped", CS_SUITE_P256, CS_CUSTODY_TOKEN, make_soft, 0},
-    {"soft p256, sealed", CS_SUITE_P256, CS_CUSTODY_SEALED, make_soft_sealed, 1},
-    {"SoftHSM ed25519, lifted", CS_SUITE_ED25519, CS_CUSTODY_TOKEN, make_softhsm, 0},
-    {"SoftHSM p256, wrapped", CS_SUITE_P256, CS_CUSTODY_TOKEN, make_softhsm_but_cloud, 0},
-};
-
+/* A sealed S_X costs one agreement more each time. */
 static void check_ops(const char *who, cs_op_counts got, uint64_t sign, uint64_t agree,
-    uint64_t scalar_mul, const backend *b)
+    uint64_t scalar_mul, cs_custody custody)
 {
-    agree += scalar_mul * b->extra_agree;
+    agree += custody == CS_CUSTODY_SEALED ? scalar_mul : 0;
     if (got.sign != sign || got.agree != agree || got.scalar_mul != scalar_mul || got.issue != 0 ||
         got.prf != 0)
-        fail_msg("%s, %s: %llu sign, %llu agree, %llu scalar_mul, %llu issue, %llu prf", b->name,
-            who, (unsigned long long)got.sign, (unsigned long long)got.agree,
+        fail_msg("%s: %llu sign, %llu agree, %llu scalar_mul, %llu issue, %llu prf", who,
+            (unsigned long long)got.sign, (unsigned long long)got.agree,
             (unsigned long long)got.scalar_mul, (unsigned long long)got.issue,
             (unsigned long long)got.prf);
+}
+
+static void check_custody(const cast_actor *actor, cs_custody custody)
+{
+    assert_int_equal(cs_key_describe(actor->scalar)->custody, custody);
+    assert_int_equal(actor->sealed.n > 0, custody == CS_CUSTODY_SEALED);
 }
 
 static void check_visit(const backend *b)
@@ -78,27 +44,30 @@ static void check_visit(const backend *b)
     assert_true(cs_view_equal(cs_view_buf(&p.emr_seen), p.emr));
     assert_true(cs_view_equal(cs_view_buf(&p.dinf_seen), p.dinf));
     assert_true(cs_view_equal(cs_view_buf(&p.dinf_filed), p.dinf));
-    check_ops("patient", p.patient_ops, 2, 1, 1, b);
-    check_ops("doctor", p.doctor_ops, 4, 3, 2, b);
-    check_ops("hospital", p.hospital_ops, 1, 1, 1, b);
-    check_ops("cloud", p.cloud_ops, 1, 1, 0, b);
-    check_ops("filing", p.filing_ops, 0, 0, 0, b);
-    assert_int_equal(cs_key_describe(c.patient.scalar)->custody, b->custody);
-    assert_int_equal(c.patient.sealed.n > 0, b->custody == CS_CUSTODY_SEALED);
+    check_ops("patient", p.patient_ops, 2, 1, 1, b->patients);
+    check_ops("doctor", p.doctor_ops, 4, 3, 2, b->others);
+    check_ops("hospital", p.hospital_ops, 1, 1, 1, b->others);
+    check_ops("cloud", p.cloud_ops, 1, 1, 0, b->others);
+    check_ops("filing", p.filing_ops, 0, 0, 0, b->others);
+    check_custody(&c.patient, b->patients);
+    check_custody(&c.doctor, b->others);
+    check_custody(&c.hospital, b->others);
     play_close(&p);
     cast_close(&c);
 }
 
-static void test_backends(void **state)
+static void test_backend(void **state)
 {
-    (void)state;
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
-        void *fresh = NULL; /* a SoftHSM for each: labels are the parties' */
+    const backend *const *row = *state;
+    const backend *b = *row;
 
-        assert_int_equal(fixture_setup(&fresh), 0);
-        check_visit(&backends[i]);
-        assert_int_equal(fixture_teardown(&fresh), 0);
-    }
+    if (b->simulator && !swtpm_available())
+        skip();
+    if (b->set_up != NULL)
+        b->set_up();
+    check_visit(b);
+    if (b->tear_down != NULL)
+        b->tear_down();
 }
 
 /* Content of every awkward length: none, one byte, a chunk and its neighbours. */
@@ -258,10 +227,37 @@ static void test_revocation_list(void **state)
     cast_close(&c);
 }
 
-int main(void)
+/* The rows of all tables that need a simulator, or that need none. */
+static size_t find_rows(const backend *rows[ROWS_MAX], bool simulator)
+{
+    const backend *const tables[] = {soft_backends, softhsm_backends, tpm_backends};
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        for (const backend *b = tables[i]; b->name != NULL; b++) {
+            assert_true(n < ROWS_MAX);
+            if (b->simulator == simulator)
+                rows[n++] = b;
+        }
+    }
+    return n;
+}
+
+static int run_rows(bool simulator)
+{
+    const backend *rows[ROWS_MAX];
+    struct CMUnitTest tests[ROWS_MAX];
+    size_t n = find_rows(rows, simulator);
+
+    for (size_t i = 0; i < n; i++)
+        tests[i] = (struct CMUnitTest){
+            .name = rows[i]->name, .test_func = test_backend, .initial_state = &rows[i]};
+    return _cmocka_run_group_tests(simulator ? "with TPMs" : "without TPMs", tests, n, NULL, NULL);
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_backends),
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_emergency),
         cmocka_unit_test(test_second_hospital),
@@ -270,5 +266,7 @@ int main(void)
         cmocka_unit_test(test_revocation_list),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (argc > 1 && strcmp(argv[1], "tpm") == 0)
+        return swtpm_available() ? run_rows(true) : SKIPPED;
+    return run_rows(false) + cmocka_run_group_tests(tests, NULL, NULL);
 }

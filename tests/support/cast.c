@@ -137,7 +137,7 @@ static void open_pc(cast *c, cast_token_fn make)
     cs_buf parameters = {0};
     cast_actor *pc = &c->pc;
 
-    open_actor(c, pc, "pc.example", (cs_role)0, make);
+    open_actor(c, pc, CAST_CLOUD, (cs_role)0, make);
     assert_ok(cs_key_generate(&pc->issue, pc->token, "master", CS_USE_ISSUE, c->suite, error));
     assert_ok(cs_key_generate(&pc->storage, pc->token, "storage", CS_USE_PRF, c->suite, error));
     pc->party.issue = pc->issue;

@@ -16,6 +16,7 @@
 #include <chartseal/search.h>
 
 #define CAST_START 1767225600000LL /* 2026-01-01 */
+#define CAST_CLOUD "pc.example"    /* the names of the others say who they are */
 #define CAST_HOUR 3600000LL
 #define CAST_YEAR 31536000000LL
 #define CAST_SEEN_MAX 256

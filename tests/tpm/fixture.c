@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
+#include "tree.h"
 
 #include <arpa/inet.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,18 +15,7 @@
 #include <tss2/tss2_tctildr.h>
 #include <unistd.h>
 
-#define START_TRIES 400 /* of 10 ms */
-
 fixture fx;
-
-bool fixture_available(void)
-{
-    /* NOLINTNEXTLINE(cert-env33-c): a test, of constant text */
-    if (system("command -v swtpm >/dev/null 2>&1") == 0)
-        return true;
-    (void)printf("skipped: swtpm is not installed (Debian: swtpm)\n");
-    return false;
-}
 
 void fixture_write(const char *path, const char *text, unsigned mode)
 {
@@ -43,115 +32,40 @@ static void place(char *out, size_t size, const char *name)
     assert_true(snprintf(out, size, "%s/%s", fx.directory, name) < (int)size);
 }
 
-static bool can_bind(int port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool can;
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    can = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    (void)close(fd);
-    return can;
-}
-
-/* Below the ports that the system hands out by itself. */
-int fixture_free_port(void)
-{
-    for (int i = 0; i < 200; i++) {
-        uint16_t random;
-        int port;
-
-        cs_random(&random, sizeof random);
-        port = 12000 + random % 9000 * 2;
-        if (can_bind(port) && can_bind(port + 1))
-            return port;
-    }
-    fail_msg("no free port for swtpm");
-    return 0;
-}
-
-static bool answers(int port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool does;
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    does = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    (void)close(fd);
-    return does;
-}
-
-static void exec_swtpm(void)
-{
-    char state[160], server[64], control[64];
-
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)snprintf(state, sizeof state, "dir=%s", fx.state);
-    (void)snprintf(server, sizeof server, "type=tcp,port=%d", fx.port);
-    (void)snprintf(control, sizeof control, "type=tcp,port=%d", fx.port + 1);
-    (void)freopen("/dev/null", "w", stdout);
-    (void)freopen("/dev/null", "w", stderr);
-    (void)execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server,
-        "--ctrl", control, "--flags", "not-need-init,startup-clear", (char *)NULL);
-    _exit(127);
-}
-
 void fixture_start(void)
 {
-    fx.pid = fork();
-    assert_true(fx.pid >= 0);
-    if (fx.pid == 0)
-        exec_swtpm();
-    for (int i = 0; i < START_TRIES; i++) {
-        if (answers(fx.port) && answers(fx.port + 1))
-            return;
-        (void)usleep(10000);
-    }
-    fail_msg("swtpm does not start");
+    swtpm_start(&fx.tpm);
 }
 
 void fixture_stop(void)
 {
-    if (fx.pid <= 0)
-        return;
-    (void)kill(fx.pid, SIGKILL);
-    (void)waitpid(fx.pid, NULL, 0);
-    fx.pid = 0;
+    swtpm_stop(&fx.tpm);
 }
 
 void fixture_freeze(bool frozen)
 {
-    assert_int_equal(kill(fx.pid, frozen ? SIGSTOP : SIGCONT), 0);
+    assert_int_equal(kill(fx.tpm.pid, frozen ? SIGSTOP : SIGCONT), 0);
 }
 
 int fixture_setup(void **state)
 {
+    char state_path[128];
+
     (void)state;
     (void)snprintf(fx.directory, sizeof fx.directory, "%s", "/tmp/chartseal-tpm-XXXXXX");
     assert_non_null(mkdtemp(fx.directory));
-    place(fx.state, sizeof fx.state, "state");
+    place(state_path, sizeof state_path, "state");
     place(fx.keys, sizeof fx.keys, "keys");
     place(fx.pin_file, sizeof fx.pin_file, "pin");
     place(fx.wrong_pin_file, sizeof fx.wrong_pin_file, "wrong-pin");
-    assert_int_equal(mkdir(fx.state, 0700), 0);
+    assert_int_equal(mkdir(state_path, 0700), 0);
     assert_int_equal(mkdir(fx.keys, 0700), 0);
     fixture_write(fx.pin_file, PIN "\n", 0600);
     fixture_write(fx.wrong_pin_file, WRONG_PIN "\n", 0600);
-    fx.port = fixture_free_port();
-    (void)snprintf(fx.tcti, sizeof fx.tcti, "swtpm:host=127.0.0.1,port=%d", fx.port);
+    swtpm_prepare(&fx.tpm, state_path);
+    (void)snprintf(fx.tcti, sizeof fx.tcti, "%s", fx.tpm.tcti);
     fixture_start();
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
 }
 
 int fixture_teardown(void **state)
@@ -159,7 +73,7 @@ int fixture_teardown(void **state)
     (void)state;
     cs_token_shutdown();
     fixture_stop();
-    return nftw(fx.directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(fx.directory);
 }
 
 /* -- the test's own way to the TPM, past the code under test */
@@ -237,7 +151,7 @@ void fixture_reset(void)
 {
     static const uint8_t command[8] = {0, 0, 0, 2, 0, 0, 0, 0};
     struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)(fx.port + 1))};
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)(fx.tpm.port + 1))};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     uint8_t answer[4] = {1};
     direct d;

@@ -4,6 +4,7 @@
 
 /* A swtpm of the test's own, on a free port, with a directory of keys and a PIN file. */
 
+#include "swtpm.h"
 #include "test.h"
 
 #include <chartseal/token.h>
@@ -14,17 +15,13 @@
 
 typedef struct fixture {
     char directory[64];
-    char state[128], keys[128]; /* of the swtpm; of the token */
+    swtpm tpm;
+    char keys[128]; /* of the token */
     char pin_file[128], wrong_pin_file[128];
-    char tcti[64];
-    int port, pid; /* the control port is the next one */
+    char tcti[64]; /* the way to the TPM; past a proxy where there is one */
 } fixture;
 extern fixture fx;
 
-/* False where swtpm is not installed; says so. */
-bool fixture_available(void);
-/* It and the next one are free. */
-int fixture_free_port(void);
 /* Group setup and teardown. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);

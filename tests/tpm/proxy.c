@@ -220,8 +220,8 @@ int proxy_setup(void **state)
 
     if (fixture_setup(state) != 0)
         return -1;
-    port = fixture_free_port();
-    proxy.real_port = fx.port;
+    port = swtpm_free_port();
+    proxy.real_port = fx.tpm.port;
     proxy.listeners[0] = listen_on(port);
     proxy.listeners[1] = listen_on(port + 1);
     (void)snprintf(fx.tcti, sizeof fx.tcti, "swtpm:host=127.0.0.1,port=%d", port);

@@ -274,7 +274,7 @@ int main(void)
         cmocka_unit_test(test_economy),
     };
 
-    if (!fixture_available())
+    if (!swtpm_available())
         return SKIPPED;
     return cmocka_run_group_tests(tests, proxy_setup, proxy_teardown);
 }

@@ -204,7 +204,7 @@ int main(void)
         cmocka_unit_test(test_sealed),
     };
 
-    if (!fixture_available())
+    if (!swtpm_available())
         return SKIPPED;
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -164,7 +164,7 @@ static void test_exchanged(void **state)
 
     (void)state;
     fixture_stop();
-    (void)snprintf(path, sizeof path, "%s/tpm2-00.permall", fx.state);
+    (void)snprintf(path, sizeof path, "%s/tpm2-00.permall", fx.tpm.state);
     assert_int_equal(unlink(path), 0);
     fixture_start();
     assert_fails(CS_E_TOKEN_ABSENT, use_all(&k, error));
@@ -181,7 +181,7 @@ int main(void)
         cmocka_unit_test(test_exchanged),
     };
 
-    if (!fixture_available())
+    if (!swtpm_available())
         return SKIPPED;
     return cmocka_run_group_tests(tests, setup, fixture_teardown);
 }

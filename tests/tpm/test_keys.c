@@ -359,7 +359,7 @@ int main(void)
         cmocka_unit_test(test_root),
     };
 
-    if (!fixture_available())
+    if (!swtpm_available())
         return SKIPPED;
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -276,7 +276,7 @@ int main(void)
         cmocka_unit_test(test_many),
     };
 
-    if (!fixture_available())
+    if (!swtpm_available())
         return SKIPPED;
     return cmocka_run_group_tests(tests, setup, fixture_teardown);
 }

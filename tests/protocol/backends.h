@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_TEST_BACKENDS_H
+#define CHARTSEAL_TEST_BACKENDS_H
+
+/*
+ * The kinds of tokens that a whole visit runs over, and what each can do. A backend is a file with
+ * a table of rows; the test has one body for all of them.
+ */
+
+#include "cast.h"
+
+typedef struct backend {
+    const char *name; /* NULL: the end of a table */
+    cast_token_fn make;
+    /* Before and after a visit. NULL: nothing to do. */
+    void (*set_up)(void);
+    void (*tear_down)(void);
+    cs_suite suite;
+    cs_custody patients, others; /* where S_X ends up */
+    bool simulator;              /* needs swtpm */
+} backend;
+
+extern const backend soft_backends[];
+extern const backend softhsm_backends[];
+extern const backend tpm_backends[];
+
+/* Fresh tokens of each kind, for rows that mix them; all but soft ones between its set_up and
+ * tear_down. */
+cs_token *make_soft(const char *name);
+cs_token *make_soft_sealed(const char *name); /* takes S_X in no other way */
+cs_token *make_softhsm(const char *name);
+void softhsm_set_up(void);
+void softhsm_tear_down(void);
+
+#endif
