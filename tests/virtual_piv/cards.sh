@@ -6,6 +6,7 @@
 # Sourced by tests that run under with_readers.sh: virtual PIV cards, and a CA for their keys. Needs
 # $virtual_piv, the program, and $work, a directory.
 
+: "${virtual_piv:?}" "${work:?}"
 default_admin_key=01:02:03:04:05:06:07:08:01:02:03:04:05:06:07:08:01:02:03:04:05:06:07:08
 readers=("Virtual PCD 00 00" "Virtual PCD 00 01")
 card_pids=()

@@ -253,17 +253,18 @@ void slot_forget_commands(void)
     write_file(card_slot.log, cs_view_str(""));
 }
 
-/* A header of four bytes, and as many more as a PIN takes. */
+/* "N HEADER SIZE STATUS": more than the header and a length. */
 unsigned slot_pins_sent(void)
 {
     FILE *file = fopen(card_slot.log, "r");
-    unsigned long number, size;
-    char header[16];
+    char line[64];
     unsigned count = 0;
 
     assert_non_null(file);
-    while (fscanf(file, "%lu %15s %lu %*s", &number, header, &size) == 3) {
-        if (strncmp(header, "0020", 4) == 0 && size > 5)
+    while (fgets(line, sizeof line, file) != NULL) {
+        const char *header = strchr(line, ' ');
+
+        if (header != NULL && strncmp(header, " 0020", 5) == 0 && strtoul(header + 9, NULL, 10) > 5)
             count++;
     }
     (void)fclose(file);
