@@ -36,6 +36,8 @@ static void after_fork_in_child(void)
 {
     for (p11_token *token = registry.tokens; token != NULL; token = token->next)
         p11_pool_after_fork(token);
+    for (p11_module *module = registry.modules; module != NULL; module = module->next)
+        (void)pthread_mutex_init(&module->claims_lock, NULL);
     p11_login_after_fork();
     (void)pthread_mutex_init(&registry.lock, NULL);
     (void)pthread_mutex_init(&scan_lock, NULL);
@@ -91,6 +93,7 @@ static int enter(p11_module **out, CK_FUNCTION_LIST *functions, const char *path
     (void)snprintf(module->path, sizeof module->path, "%s", path);
     module->configured = configured;
     module->pid = getpid();
+    (void)pthread_mutex_init(&module->claims_lock, NULL);
     module->next = registry.modules;
     registry.modules = module;
     *out = module;
@@ -191,8 +194,10 @@ int p11_module_revive(p11_module *module, cs_error *error)
         rv = p11_kit_module_initialize(module->functions);
         if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED)
             rv = CKR_OK;
-        if (rv == CKR_OK)
+        if (rv == CKR_OK) {
             module->pid = getpid();
+            p11_claims_forget(module);
+        }
     }
     (void)pthread_mutex_unlock(&registry.lock);
     return rv == CKR_OK ? CS_OK : p11_fail_module(module, "C_Initialize", rv, error);
@@ -277,6 +282,8 @@ void cs_pkcs11_shutdown(void)
             (void)p11_kit_module_finalize(module->functions);
             p11_kit_module_release(module->functions);
         }
+        p11_claims_forget(module);
+        (void)pthread_mutex_destroy(&module->claims_lock);
         free(module);
     }
     if (!configured_in_use)

@@ -13,10 +13,10 @@
  *   key       an object found once, with its public half; its handle is good for one generation of
  *             the token's sessions
  *
- * Locks: the registry's (modules, list of tokens), one for whoever looks for tokens, two per token
- * (pool and handles; work, shared or alone), one for logins. None is held during a call to a token,
- * except that of work, the login's, the looking one's and, while a module is loaded, the
- * registry's.
+ * Locks: the registry's (modules, list of tokens), one for whoever looks for tokens, one per module
+ * (who has which session), two per token (pool and handles; work, shared or alone), one for logins.
+ * None is held during a call to a token, except that of work, the login's, the looking one's and,
+ * while a module is loaded, the registry's.
  */
 
 #include "token/backend.h"
@@ -54,13 +54,17 @@ typedef enum p11_curve {
     P11_CURVE_X25519,
 } p11_curve;
 
+typedef struct p11_claim p11_claim; /* open.c */
+
 typedef struct p11_module {
     struct p11_module *next;
     CK_FUNCTION_LIST *functions;
     char path[256];
     bool configured; /* one of p11-kit's list, given back with that list */
     unsigned users;
-    pid_t pid;             /* the process that initialised it */
+    pid_t pid; /* the process that initialised it */
+    pthread_mutex_t claims_lock;
+    p11_claim *claims;     /* sessions that are open */
     _Atomic int peer_form; /* how this module wants the peer's point: p11_peer_form */
 } p11_module;
 
@@ -68,6 +72,13 @@ typedef struct p11_session {
     CK_SESSION_HANDLE handle;
     unsigned generation;
 } p11_session;
+
+/* Session objects end with the session that made them: it stays open while somebody holds it. */
+typedef struct p11_hold {
+    struct p11_hold *next; /* of the token's */
+    p11_session session;
+    bool parked; /* not fit to be used again: open for the hold alone */
+} p11_hold;
 
 typedef struct p11_token {
     cs_token base;
@@ -88,6 +99,8 @@ typedef struct p11_token {
     pthread_cond_t changed;
     p11_session idle[P11_SESSIONS_MAX];
     unsigned idle_count, open_count, limit;
+    p11_hold *holds;
+    unsigned parked; /* of the open ones; they do not count against the limit */
     unsigned
         lowered; /* the limit until then: CKR_SESSION_COUNT passes, as others give theirs back */
     int64_t lowered_until_ms;
@@ -95,6 +108,7 @@ typedef struct p11_token {
     bool lost, recovering;
     int64_t retry_at_ms; /* not before: the back-off after a failed recovery */
     unsigned backoff_ms;
+    cs_error why_lost;  /* of that recovery; until it is tried again, callers are told the same */
     _Atomic int lifted; /* can X25519 keys be imported: 0 not known, 1 yes, 2 no */
 } p11_token;
 
@@ -184,6 +198,13 @@ int p11_describe(
 int p11_login(p11_token *token, CK_SESSION_HANDLE session, cs_error *error);
 void p11_login_after_fork(void);
 
+/* -- open.c */
+CK_RV p11_session_open(p11_token *token, unsigned generation, p11_session *out);
+/* Nothing happens where the handle is another session's by now. */
+void p11_session_close(p11_token *token, const p11_session *session);
+/* The module was initialised anew: all its sessions are gone. */
+void p11_claims_forget(p11_module *module);
+
 /* -- session.c */
 void p11_pause_ms(long ms);
 int p11_pool_new(p11_token *token, unsigned wanted, cs_error *error);
@@ -214,6 +235,9 @@ int p11_run(p11_token *token, p11_key *key, p11_work work, void *context, cs_err
 CK_RV p11_login_context(p11_job *job);
 /* A call with the job's session as first argument. */
 #define P11(job, name, ...) ((job)->call = #name, (job)->f->name((job)->session, __VA_ARGS__))
+/* In a job: its session stays open until the end of the hold, or until the token is lost. */
+void p11_hold_begin(p11_job *job, p11_hold *hold);
+void p11_hold_end(p11_token *token, p11_hold *hold);
 
 /* -- object.c */
 #define P11_ATTRIBUTE(type, value)                                                                 \

@@ -48,36 +48,22 @@ static unsigned fewer(unsigned limit, CK_ULONG told)
     return limit;
 }
 
-static CK_RV open_session(p11_token *token, CK_SESSION_HANDLE *out)
+static int open_logged_in(p11_token *token, unsigned generation, p11_session *out, cs_error *error)
 {
-    CK_FLAGS flags = CKF_SERIAL_SESSION;
-
-    if ((token->info.flags & CKF_WRITE_PROTECTED) == 0)
-        flags |= CKF_RW_SESSION;
-    return token->module->functions->C_OpenSession(token->slot, flags, NULL, NULL, out);
-}
-
-static void close_session(p11_token *token, CK_SESSION_HANDLE session)
-{
-    (void)token->module->functions->C_CloseSession(session);
-}
-
-static int open_logged_in(p11_token *token, CK_SESSION_HANDLE *out, cs_error *error)
-{
-    CK_RV rv = open_session(token, out);
+    CK_RV rv = p11_session_open(token, generation, out);
     int rc;
 
     if (rv != CKR_OK)
         return p11_fail(token, "C_OpenSession", rv, error);
-    rc = p11_login(token, *out, error);
+    rc = p11_login(token, out->handle, error);
     if (rc != CS_OK)
-        close_session(token, *out);
+        p11_session_close(token, out);
     return rc;
 }
 
 int p11_pool_new(p11_token *token, unsigned wanted, cs_error *error)
 {
-    CK_SESSION_HANDLE session;
+    p11_session session;
     unsigned limit = wanted == 0 ? P11_SESSIONS_DEFAULT : wanted;
     int rc;
 
@@ -85,13 +71,13 @@ int p11_pool_new(p11_token *token, unsigned wanted, cs_error *error)
         return CS_FAIL(error, CS_E_USAGE, "at most %d sessions can be asked for", P11_SESSIONS_MAX);
     limit = fewer(limit, token->info.ulMaxSessionCount);
     limit = fewer(limit, token->info.ulMaxRwSessionCount);
-    rc = open_logged_in(token, &session, error);
+    token->generation = 1;
+    rc = open_logged_in(token, token->generation, &session, error);
     if (rc != CS_OK)
         return rc;
     init_locks(token);
     token->limit = limit;
-    token->generation = 1;
-    token->idle[0] = (p11_session){session, token->generation};
+    token->idle[0] = session;
     token->idle_count = 1;
     token->open_count = 1;
     return CS_OK;
@@ -100,7 +86,7 @@ int p11_pool_new(p11_token *token, unsigned wanted, cs_error *error)
 void p11_pool_free(p11_token *token)
 {
     for (unsigned i = 0; i < token->idle_count; i++)
-        close_session(token, token->idle[i].handle);
+        p11_session_close(token, &token->idle[i]);
     (void)pthread_cond_destroy(&token->changed);
     (void)pthread_rwlock_destroy(&token->alone);
     (void)pthread_mutex_destroy(&token->lock);
@@ -112,10 +98,13 @@ void p11_pool_after_fork(p11_token *token)
     init_locks(token);
     token->idle_count = 0;
     token->open_count = 0;
+    token->holds = NULL;
+    token->parked = 0;
     token->generation++;
     token->lost = true;
     token->recovering = false;
     token->retry_at_ms = 0;
+    token->backoff_ms = 0;
 }
 
 static int same_token(void *context, const p11_slot *slot, cs_error *error)
@@ -132,7 +121,7 @@ static int same_token(void *context, const p11_slot *slot, cs_error *error)
 }
 
 /* Neither the slot number nor a handle of before means anything now. */
-static int find_and_log_in(p11_token *token, CK_SESSION_HANDLE *out, cs_error *error)
+static int find_and_log_in(p11_token *token, unsigned generation, p11_session *out, cs_error *error)
 {
     int rc = p11_module_revive(token->module, error);
 
@@ -143,7 +132,7 @@ static int find_and_log_in(p11_token *token, CK_SESSION_HANDLE *out, cs_error *e
         return CS_FAIL(error, CS_E_TOKEN_ABSENT,
             "token %s (serial %s) is gone from module %s; insert or reconnect it", token->label,
             token->serial, token->module->path);
-    return rc == 1 ? open_logged_in(token, out, error) : rc;
+    return rc == 1 ? open_logged_in(token, generation, out, error) : rc;
 }
 
 static void back_off(p11_token *token)
@@ -154,39 +143,55 @@ static void back_off(p11_token *token)
     token->retry_at_ms = now_ms() + token->backoff_ms;
 }
 
+/* Within the back-off. Whoever comes then is told what is to be done, a locked PIN above all, and
+ * not merely that he came too early. */
+static int fail_as_before(const p11_token *token, cs_error *error)
+{
+    if (error != NULL) {
+        *error = token->why_lost;
+        (void)cs_error_context(error,
+            "token %s (serial %s) was lost, and is tried again in a moment", token->label,
+            token->serial);
+    }
+    return (int)token->why_lost.code;
+}
+
 /* Called with the lock; gives it up while it talks to the token. The others wait on `recovering`.
  */
 static int recover(p11_token *token, cs_error *error)
 {
     p11_session dropped[P11_SESSIONS_MAX];
-    unsigned count = token->idle_count;
-    CK_SESSION_HANDLE session;
+    unsigned count = token->idle_count, generation;
+    p11_session session;
+    cs_error why = {0};
     int rc;
 
     if (now_ms() < token->retry_at_ms)
-        return CS_FAIL(error, CS_E_TOKEN_ABSENT,
-            "token %s (serial %s) was lost; it is tried again in a moment", token->label,
-            token->serial);
+        return fail_as_before(token, error);
     memcpy(dropped, token->idle, count * sizeof dropped[0]);
     token->idle_count = 0;
     token->open_count -= count;
-    token->generation++;
+    generation = ++token->generation;
     token->recovering = true;
     (void)pthread_mutex_unlock(&token->lock);
 
     for (unsigned i = 0; i < count; i++)
-        close_session(token, dropped[i].handle);
-    rc = find_and_log_in(token, &session, error);
+        p11_session_close(token, &dropped[i]);
+    rc = find_and_log_in(token, generation, &session, &why);
 
     (void)pthread_mutex_lock(&token->lock);
     token->recovering = false;
     if (rc == CS_OK) {
-        token->idle[token->idle_count++] = (p11_session){session, token->generation};
+        token->idle[token->idle_count++] = session;
         token->open_count++;
         token->lost = false;
         token->backoff_ms = 0;
     } else {
         back_off(token);
+        why.code = (cs_code)rc; /* a PIN source of the program's own may not have set it */
+        token->why_lost = why;
+        if (error != NULL)
+            *error = why;
     }
     (void)pthread_cond_broadcast(&token->changed);
     return rc;
@@ -194,19 +199,20 @@ static int recover(p11_token *token, cs_error *error)
 
 static unsigned limit_now(const p11_token *token)
 {
-    return now_ms() < token->lowered_until_ms ? token->lowered : token->limit;
+    return now_ms() < token->lowered_until_ms ? token->lowered : token->limit + token->parked;
 }
 
 /* Called with the lock, which is given up for the call. *again: there is none to be had this way,
  * look anew at what there is. */
 static int open_one_more(p11_token *token, p11_session *out, bool *again, cs_error *error)
 {
+    unsigned generation;
     CK_RV rv;
 
     token->open_count++;
-    *out = (p11_session){CK_INVALID_HANDLE, token->generation};
+    generation = token->generation;
     (void)pthread_mutex_unlock(&token->lock);
-    rv = open_session(token, &out->handle);
+    rv = p11_session_open(token, generation, out);
     (void)pthread_mutex_lock(&token->lock);
     *again = false;
     if (rv == CKR_OK && out->generation == token->generation)
@@ -214,7 +220,7 @@ static int open_one_more(p11_token *token, p11_session *out, bool *again, cs_err
     if (rv == CKR_OK) {
         /* the token was lost and found meanwhile: this session may be of either side */
         (void)pthread_mutex_unlock(&token->lock);
-        close_session(token, out->handle);
+        p11_session_close(token, out);
         (void)pthread_mutex_lock(&token->lock);
     }
     token->open_count--;
@@ -297,29 +303,83 @@ static void keep_login(p11_token *token)
         token->idle[token->idle_count++] = fresh;
 }
 
+/* The lock is held. */
+static p11_hold *hold_of(const p11_token *token, const p11_session *session)
+{
+    for (p11_hold *hold = token->holds; hold != NULL; hold = hold->next) {
+        if (hold->session.handle == session->handle &&
+            hold->session.generation == session->generation)
+            return hold;
+    }
+    return NULL;
+}
+
+/* The lock is held, and given up meanwhile. */
+static void close_counted(p11_token *token, const p11_session *session)
+{
+    /* closed before it is counted down: who opens the next must find room for it */
+    (void)pthread_mutex_unlock(&token->lock);
+    p11_session_close(token, session);
+    (void)pthread_mutex_lock(&token->lock);
+    token->open_count--;
+    /* with the last session the login is gone too */
+    if (token->open_count == 0)
+        token->lost = true;
+}
+
 void p11_session_give(p11_token *token, const p11_session *session, bool healthy, bool lost)
 {
+    p11_hold *hold;
     bool current, keep;
 
     (void)pthread_mutex_lock(&token->lock);
     current = session->generation == token->generation;
     if (lost && current)
         token->lost = true;
-    keep = healthy && current && !token->lost;
-    if (current && !token->lost && !keep && token->open_count == 1)
-        keep_login(token);
-    if (!keep) {
-        /* closed before it is counted down: who opens the next must find room for it */
-        (void)pthread_mutex_unlock(&token->lock);
-        close_session(token, session->handle);
-        (void)pthread_mutex_lock(&token->lock);
-        token->open_count--;
-        /* with the last session the login is gone too */
-        if (token->open_count == 0)
-            token->lost = true;
-    } else {
+    current = current && !token->lost;
+    keep = healthy && current;
+    hold = current ? hold_of(token, session) : NULL;
+    if (keep) {
         token->idle[token->idle_count++] = *session;
+    } else if (hold != NULL) {
+        hold->parked = true;
+        token->parked++;
+    } else {
+        if (current && token->open_count == 1)
+            keep_login(token);
+        close_counted(token, session);
     }
     (void)pthread_cond_signal(&token->changed);
+    (void)pthread_mutex_unlock(&token->lock);
+}
+
+void p11_hold_begin(p11_job *job, p11_hold *hold)
+{
+    *hold = (p11_hold){.session = {job->session, job->generation}};
+    (void)pthread_mutex_lock(&job->token->lock);
+    hold->next = job->token->holds;
+    job->token->holds = hold;
+    (void)pthread_mutex_unlock(&job->token->lock);
+}
+
+/* In a child of a fork there is nothing to end: the session is the parent's. */
+void p11_hold_end(p11_token *token, p11_hold *hold)
+{
+    p11_hold **p, *other;
+
+    (void)pthread_mutex_lock(&token->lock);
+    for (p = &token->holds; *p != NULL && *p != hold; p = &(*p)->next)
+        ;
+    if (*p == hold) {
+        *p = hold->next;
+        other = hold_of(token, &hold->session);
+        if (hold->parked && other != NULL) {
+            other->parked = true;
+        } else if (hold->parked) {
+            token->parked--;
+            close_counted(token, &hold->session);
+            (void)pthread_cond_signal(&token->changed);
+        }
+    }
     (void)pthread_mutex_unlock(&token->lock);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * S_X of suite p256, unwrapped in the token: an ECDH pair made for this delivery alone, an AES key
- * derived from it that stays in the token, and C_UnwrapKey. The pair is a session object; the pool
- * keeps its session open. When the token is lost in between, so is the pair: the delivery fails,
- * and the party asks again.
+ * derived from it that stays in the token, and C_UnwrapKey. The pair is a pair of session objects,
+ * and their session is held for as long. When the token is lost in between, so is the pair: the
+ * delivery fails, and the party asks again. The handles count in their own generation of sessions
+ * alone; in another they may be any key's.
  */
 #include "p11.h"
 
@@ -17,9 +18,25 @@ typedef struct delivery_key {
     cs_delivery_key base;
     p11_token *token;
     CK_OBJECT_HANDLE public_key, private_key;
-    unsigned generation;
+    p11_hold hold;
     uint8_t *public_out;
 } delivery_key;
+
+static bool is_there(const p11_job *job, const delivery_key *d)
+{
+    return job->generation == d->hold.session.generation;
+}
+
+static CK_RV drop_work(p11_job *job, void *context)
+{
+    delivery_key *d = context;
+
+    if (is_there(job, d)) {
+        p11_destroy(job, d->private_key);
+        p11_destroy(job, d->public_key);
+    }
+    return CKR_OK;
+}
 
 static CK_RV make_work(p11_job *job, void *context)
 {
@@ -44,45 +61,33 @@ static CK_RV make_work(p11_job *job, void *context)
     rv = P11(job, C_GenerateKeyPair, &mechanism, public_template,
         sizeof public_template / sizeof public_template[0], private_template,
         sizeof private_template / sizeof private_template[0], &d->public_key, &d->private_key);
-    d->generation = job->generation;
-    if (rv == CKR_OK)
-        rv = p11_read(job, d->public_key, CKA_EC_POINT, point, &n);
     if (rv != CKR_OK)
         return rv;
-    if (p11_point_raw((cs_view){point, n}, 65, &raw))
+    p11_hold_begin(job, &d->hold);
+    rv = p11_read(job, d->public_key, CKA_EC_POINT, point, &n);
+    if (rv == CKR_OK && p11_point_raw((cs_view){point, n}, 65, &raw)) {
         memcpy(d->public_out, raw, 65);
-    else
+        return CKR_OK;
+    }
+    if (rv == CKR_OK)
         job->rc = CS_FAIL(job->error, CS_E_TOKEN, "token %s made a key whose public point is none",
             job->token->label);
-    return CKR_OK;
-}
-
-static CK_RV drop_work(p11_job *job, void *context)
-{
-    delivery_key *d = context;
-
-    p11_destroy(job, d->private_key);
-    p11_destroy(job, d->public_key);
-    return CKR_OK;
-}
-
-static bool still_there(delivery_key *d)
-{
-    bool there;
-
-    (void)pthread_mutex_lock(&d->token->lock);
-    there = d->generation == d->token->generation && !d->token->lost;
-    (void)pthread_mutex_unlock(&d->token->lock);
-    return there;
+    (void)drop_work(job, d);
+    p11_hold_end(job->token, &d->hold);
+    return rv;
 }
 
 static void free_delivery(cs_delivery_key *base)
 {
     delivery_key *d = (delivery_key *)base;
+    bool lost;
 
-    /* a session object of lost sessions is gone by itself, and its handle may be another's */
-    if (still_there(d))
+    (void)pthread_mutex_lock(&d->token->lock);
+    lost = d->token->lost;
+    (void)pthread_mutex_unlock(&d->token->lock);
+    if (!lost) /* else the pair is gone, and nobody is asked for a PIN on its account */
         (void)p11_run(d->token, NULL, drop_work, d, NULL);
+    p11_hold_end(d->token, &d->hold);
     free(d);
 }
 
@@ -137,7 +142,7 @@ static CK_RV unwrap_with(
         sizeof template / sizeof template[0], out);
     if (rv == CKR_OK || p11_rv_is_lost(rv))
         return rv;
-    /* the session is kept: the delivery key may be its object, and an honest key may yet come */
+    /* the session is not broken: an honest key may yet come */
     job->rc = CS_FAIL(job->error, CS_E_DECRYPT,
         "token %s: C_UnwrapKey: %s; the wrapped S_X does not open, register again",
         job->token->label, p11_rv_name(rv));
@@ -151,6 +156,12 @@ static CK_RV unwrap_work(p11_job *job, void *context)
     CK_RV rv;
 
     job->committed = true; /* without the delivery key a second try has nothing to work with */
+    if (!is_there(job, u->delivery)) {
+        job->rc = CS_FAIL(job->error, CS_E_TOKEN,
+            "token %s (serial %s) was lost during the delivery of S_X; register again",
+            job->token->label, job->token->serial);
+        return CKR_OK;
+    }
     rv = derive_kek(job, u, &kek);
     if (rv != CKR_OK)
         return rv;
@@ -166,14 +177,14 @@ static int unwrap(cs_delivery_key *base, cs_key **out, const char *label, const 
 {
     delivery_key *d = (delivery_key *)base;
     unwrapping u = {d, label, {peer, 65}, wrapped, y, NULL};
+    uint8_t compressed[33];
     int rc;
 
     if (wrapped.n == 0 || wrapped.n > WRAPPED_MAX)
         return CS_FAIL(error, CS_E_MALFORMED, "a wrapped S_X has 1 to %d bytes", WRAPPED_MAX);
-    if (!still_there(d))
-        return CS_FAIL(error, CS_E_TOKEN,
-            "token %s (serial %s) was lost during the delivery of S_X; register again",
-            d->token->label, d->token->serial);
+    rc = cs_p256_compress(compressed, u.peer, error); /* a point of the curve, or it goes nowhere */
+    if (rc != CS_OK)
+        return rc;
     u.key = p11_key_new(d->token, CS_USE_SCALAR, CS_SUITE_P256, error);
     if (u.key == NULL)
         return CS_E_MEMORY;

@@ -163,6 +163,46 @@ static void test_wrapped(void **state)
     cs_token_close(&token);
 }
 
+/* An operation in between fails, and its session with it: that of the pair stays for as long as the
+ * pair, and no longer. */
+static void test_session_is_held(void **state)
+{
+    cs_token *token = fixture_open_with(1, 1000);
+    uint8_t public_key[65], peer[65], digest[32] = {1}, signature[64];
+    cs_delivery_key *delivery, *second;
+    cs_buf wrapped = {0};
+    cs_key *sign, *key;
+    cs_scalar s;
+    cs_point y;
+
+    (void)state;
+    new_scalar(CS_SUITE_P256, &s, &y);
+    assert_ok(cs_key_generate(&sign, token, "between", CS_USE_SIGN, CS_SUITE_P256, error));
+    assert_ok(cs_delivery_key_new(&delivery, token, public_key, error));
+    assert_ok(cs_delivery_key_new(&second, token, peer, error));
+    wrap_for(public_key, &s, peer, &wrapped);
+    fixture_script("C_Sign 1 fail 0x6\n"); /* CKR_FUNCTION_FAILED */
+    assert_fails(CS_E_TOKEN, cs_key_sign(sign, digest, signature, error));
+    assert_ok(cs_key_sign(sign, digest, signature, error)); /* by another session */
+    assert_int_equal(fixture_calls("C_CloseSession"), 0);
+    cs_delivery_key_free(&second); /* of the same session */
+    assert_int_equal(fixture_calls("C_CloseSession"), 0);
+    assert_ok(
+        cs_delivery_key_unwrap(&key, delivery, "S-held", peer, cs_view_buf(&wrapped), &y, error));
+    multiplies_as(key, &s, CS_SUITE_P256);
+    cs_key_close(&key);
+    cs_delivery_key_free(&delivery);
+    assert_int_equal(fixture_calls("C_CloseSession"), 1);
+    assert_int_equal(fixture_calls("C_OpenSession"), 1);
+    assert_ok(cs_key_sign(sign, digest, signature, error));
+    assert_int_equal(fixture_calls("C_OpenSession"), 1);
+    assert_int_equal(fixture_calls("C_Login"), 0);
+    fixture_script("");
+    cs_key_close(&sign);
+    cs_buf_free(&wrapped);
+    cs_token_close(&token);
+}
+
 static void sealed_in(cs_suite suite, cs_key *agree)
 {
     const cs_key_info *info = cs_key_describe(agree);
@@ -220,8 +260,9 @@ int main(void)
         cmocka_unit_test(test_lifted),
         cmocka_unit_test(test_no_lift),
         cmocka_unit_test(test_wrapped),
+        cmocka_unit_test(test_session_is_held),
         cmocka_unit_test(test_sealed),
     };
 
-    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+    return cmocka_run_group_tests(tests, fixture_setup_shim, fixture_teardown);
 }

@@ -204,6 +204,41 @@ static void test_gone_for_a_while(void **state)
     cs_token_close(&token);
 }
 
+/* Who comes within the back-off is told what the last recovery came to, not merely to wait. */
+static void test_why_it_is_lost(void **state)
+{
+    static const struct {
+        const char *script;
+        cs_code code;
+    } cases[] = {
+        {"C_SignInit * fail 0x32\nC_GetTokenInfo * flags 0x40000\n", CS_E_PIN_LOCKED},
+        {"C_SignInit * fail 0x32\nC_GetTokenInfo * flags 0x20000\n", CS_E_PIN_FINAL_TRY},
+        {"C_SignInit * fail 0x32\nC_OpenSession * fail 0xb1\n", CS_E_BUSY},
+        {"C_SignInit * fail 0x32\nC_GetTokenInfo * fail 0xe0\n", CS_E_TOKEN_ABSENT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cs_token *token = fixture_open();
+        cs_key *key = new_key(token, "why", CS_USE_SIGN);
+        cs_error told;
+
+        fixture_script(cases[i].script);
+        assert_int_equal(sign_once(key, NULL), cases[i].code);
+        assert_int_equal(fixture_calls("C_GetSlotList"), 2);
+        assert_int_equal(sign_once(key, &told), cases[i].code);
+        assert_int_equal(told.code, cases[i].code);
+        assert_non_null(strstr(told.message, "tried again in a moment: "));
+        assert_int_equal(sign_once(key, NULL), cases[i].code);
+        assert_int_equal(fixture_calls("C_GetSlotList"), 2); /* it was not asked */
+        fixture_script("");
+        pause_ms(300);
+        assert_ok(sign_once(key, error));
+        cs_key_close(&key);
+        cs_token_close(&token);
+    }
+}
+
 static void test_not_retried_for_ever(void **state)
 {
     cs_token *token = fixture_open();
@@ -529,6 +564,68 @@ static void test_lost_delivery(void **state)
     cs_token_close(&token);
 }
 
+/* It is found out while the delivery waits for a session: the handles of its pair are of before,
+ * and what has them now is not touched. */
+static void test_lost_delivery_destroys_nothing(void **state)
+{
+    cs_token *token = fixture_open_with(1, 3000);
+    cs_key *sign = new_key(token, "meanwhile", CS_USE_SIGN);
+    slow other = {.key = sign};
+    cs_delivery_key *delivery;
+    uint8_t public_key[65];
+    pthread_t thread;
+
+    (void)state;
+    assert_ok(cs_delivery_key_new(&delivery, token, public_key, error));
+    fixture_script("C_SignInit 1 delay 400\nC_SignInit 1 fail 0x32\n");
+    assert_int_equal(pthread_create(&thread, NULL, sign_slowly, &other), 0);
+    pause_ms(100);
+    cs_delivery_key_free(&delivery);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(other.rc, CS_OK);
+    assert_int_equal(fixture_calls("C_Login"), 1); /* it was lost, and found again */
+    assert_int_equal(fixture_calls("C_DestroyObject"), 0);
+    fixture_script("");
+    cs_key_close(&sign);
+    cs_token_close(&token);
+}
+
+/* Other code has the module begun anew while a thread is in a call: that thread's session has the
+ * handle of one that is open since, which stays open. */
+static void test_stale_session_is_not_closed(void **state)
+{
+    CK_FUNCTION_LIST *f = NULL;
+    CK_C_GetFunctionList get;
+    slow other = {0};
+    pthread_t thread;
+    unsigned closed;
+    cs_token *token;
+    cs_key *key;
+
+    (void)state;
+    cs_token_shutdown(); /* so that the first session has the first handle */
+    token = fixture_open_with(8, 3000);
+    key = new_key(token, "stale", CS_USE_SIGN);
+    other.key = key;
+    *(void **)&get = dlsym(dlopen(fixture_module(), RTLD_NOW | RTLD_NODELETE), "C_GetFunctionList");
+    assert_int_equal(get(&f), CKR_OK);
+    fixture_script("C_Sign 1 delay 600\n");
+    assert_int_equal(pthread_create(&thread, NULL, sign_slowly, &other), 0);
+    pause_ms(200);
+    assert_int_equal(f->C_Finalize(NULL), CKR_OK);
+    assert_ok(sign_once(key, error));
+    assert_int_equal(fixture_calls("C_Login"), 1);
+    closed = fixture_calls("C_CloseSession"); /* by p11-kit, before it initialises again */
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_not_equal(other.rc, CS_OK); /* in the middle of it all */
+    assert_int_equal(fixture_calls("C_CloseSession"), closed);
+    assert_ok(sign_once(key, error));
+    assert_int_equal(fixture_calls("C_Login"), 1);
+    fixture_script("");
+    cs_key_close(&key);
+    cs_token_close(&token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -540,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_login_fails_once),
         cmocka_unit_test(test_lost_sessions),
         cmocka_unit_test(test_gone_for_a_while),
+        cmocka_unit_test(test_why_it_is_lost),
         cmocka_unit_test(test_not_retried_for_ever),
         cmocka_unit_test(test_failure_keeps_login),
         cmocka_unit_test(test_replaced_key_is_noticed),
@@ -552,6 +650,8 @@ int main(void)
         cmocka_unit_test(test_always_authenticate_is_alone),
         cmocka_unit_test(test_lost_while_making),
         cmocka_unit_test(test_lost_delivery),
+        cmocka_unit_test(test_lost_delivery_destroys_nothing),
+        cmocka_unit_test(test_stale_session_is_not_closed),
     };
 
     return cmocka_run_group_tests(tests, fixture_setup_shim, fixture_teardown);
