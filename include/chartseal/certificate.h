@@ -32,8 +32,8 @@ typedef struct cs_holder {
     uint8_t puk[CS_PUK_SIZE];          /* P-256, compressed */
     char name[CS_HOLDER_TEXT_MAX + 1]; /* the common name: one clean line of UTF-8 */
     char id[CS_HOLDER_TEXT_MAX + 1];   /* the subject's serialNumber (2.5.4.5); empty: none */
-    char role[9]; /* "doctor" or "hospital", as an organizational unit says; empty: neither, or
-                     both */
+    char role[9]; /* "doctor", "hospital" or "cloud", as an organizational unit says; empty: none of
+                     these, or two */
 } cs_holder;
 
 /* Check a certificate (DER) at time now_ms: chain to a trusted authority, dates, that it is not a

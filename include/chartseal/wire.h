@@ -48,6 +48,7 @@ typedef enum cs_role {
     CS_ROLE_PATIENT = 1,
     CS_ROLE_DOCTOR = 2,
     CS_ROLE_HOSPITAL = 3,
+    CS_ROLE_CLOUD = 4, /* where telecare episodes lie (telecare.h); PC itself has no role */
 } cs_role;
 const char *cs_role_name(uint64_t role);
 CS_MUST_CHECK int cs_role_from_name(cs_role *out, const char *name, cs_error *error);
@@ -168,8 +169,8 @@ typedef struct cs_register {
     cs_view puk_sign;
     cs_view puk_decrypt;
     cs_view binding;      /* P: B'; else empty: PC computes it from the certificate */
-    cs_view certificate;  /* D, HPC */
-    cs_view code;         /* P, HPC: enrolment code */
+    cs_view certificate;  /* D, HPC, cloud */
+    cs_view code;         /* P, HPC, cloud: enrolment code */
     uint64_t delivery;    /* cs_delivery */
     cs_view delivery_key; /* wrapped, duplicated: public key of the token's delivery key, SEC1 */
     uint64_t time;
@@ -204,7 +205,7 @@ extern const cs_schema cs_station_schema;
 typedef struct cs_transcript {
     uint64_t suite;
     cs_view pk;
-    cs_view credential_i;
+    cs_view credential_i; /* empty: nobody, in T3 */
     cs_view credential_j;
     cs_view r_i;
     cs_view r_j;

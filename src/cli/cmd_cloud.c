@@ -343,7 +343,7 @@ static const cs_option init_options[] = {
 
 static const cs_option enrol_options[] = {
     CS_DIR_OPTION,
-    {"role", "ROLE", true, "patient, hospital, or doctor who was revoked or has new keys"},
+    {"role", "ROLE", true, "patient, hospital, cloud, or doctor who was revoked or has new keys"},
     {"id", "ID", true, "whom the code admits"},
     {"days", "N", false, "how long it is good for; 7"},
     {"code-file", "FILE", false, "where the code goes (mode 0600); else standard output"},
@@ -354,7 +354,7 @@ static const cs_option enrol_options[] = {
 static const cs_option revoke_options[] = {
     CS_DIR_OPTION,
     {"serial", "N", false, "the credential's serial number"},
-    {"role", "ROLE", false, "or whose it is: patient, doctor or hospital"},
+    {"role", "ROLE", false, "or whose it is: patient, doctor, hospital or cloud"},
     {"id", "ID", false, "and the identity"},
     CS_JSON_OPTION,
     CS_OPTIONS_END,

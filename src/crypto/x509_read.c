@@ -109,7 +109,7 @@ static int single(char text[CS_HOLDER_TEXT_MAX + 1], bool *there, const X509_NAM
 /* Other units may stand beside it; one that says both is neither's. */
 static void read_role(cs_holder *holder, const X509_NAME *subject)
 {
-    static const char *const roles[] = {"doctor", "hospital"};
+    static const char *const roles[] = {"doctor", "hospital", "cloud"};
     char text[CS_HOLDER_TEXT_MAX + 1];
     bool clash = false;
     int at = -1;

@@ -12,7 +12,8 @@
 /* Half of all S lift, so 64 tries fail once in 2^64. */
 #define ISSUE_TRIES_MAX 64
 
-/* D and HPC bring a certificate for their sign key, role and identity; P brings B'. */
+/* D, HPC and a telecare cloud bring a certificate for their sign key, role and identity; P brings
+ * B'. */
 static int check_binding(
     cs_registration *out, const cs_env *env, const cs_register *request, cs_error *error)
 {

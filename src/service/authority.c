@@ -268,8 +268,8 @@ static int check_request(cs_view pem, cs_holder *holder, cs_error *error)
         rc = cs_request_check(cs_view_buf(&der), holder, error);
     if (rc == CS_OK && (holder->role[0] == '\0' || holder->id[0] == '\0'))
         rc = CS_FAIL(error, CS_E_MALFORMED,
-            "the request does not say whose it is: an organizational unit 'doctor' or 'hospital', "
-            "and the identity as serialNumber");
+            "the request does not say whose it is: an organizational unit 'doctor', 'hospital' or "
+            "'cloud', and the identity as serialNumber");
     cs_buf_free(&der);
     return rc;
 }

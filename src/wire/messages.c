@@ -1,32 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "wire/schema.h"
+#include "wire/table.h"
 
 #include <string.h>
 
 /* The tables. Order is the order on the wire; docs/protocol.md says what each message is for. */
-
-#define LABEL(text) "chartseal/1 " text
-#define UINT(type, member, min, max)                                                               \
-    {                                                                                              \
-#member, CS_FIELD_UINT, offsetof(type, member), min, max                                   \
-    }
-#define TEXT(type, member, min, max)                                                               \
-    {                                                                                              \
-#member, CS_FIELD_TEXT, offsetof(type, member), min, max                                   \
-    }
-#define BYTES(type, member, min, max)                                                              \
-    {                                                                                              \
-#member, CS_FIELD_BYTES, offsetof(type, member), min, max                                  \
-    }
-#define LIST(type, member, min, max)                                                               \
-    {                                                                                              \
-#member, CS_FIELD_LIST, offsetof(type, member), min, max                                   \
-    }
-/* the name leaves the C prefix cs_ away */
-#define SCHEMA(type, label, fields)                                                                \
-    {                                                                                              \
-        LABEL(label), &#type[3], fields, sizeof(fields) / sizeof((fields)[0]), sizeof(type)        \
-    }
 
 static const cs_field signed_fields[] = {
     BYTES(cs_signed, body, 1, CS_MESSAGE_MAX),
@@ -95,7 +72,7 @@ const cs_schema cs_revocations_schema = SCHEMA(cs_revocations, "revocations", re
 
 static const cs_field issue_body_fields[] = {
     UINT(cs_issue_body, suite, 1, 2),
-    UINT(cs_issue_body, role, 1, 3),
+    UINT(cs_issue_body, role, 1, 4),
     TEXT(cs_issue_body, id, 1, CS_ID_MAX),
     UINT(cs_issue_body, serial, 1, CS_SERIAL_MAX),
     UINT(cs_issue_body, not_before, 0, CS_TIME_MAX),
@@ -114,7 +91,7 @@ const cs_schema cs_credential_body_schema =
     SCHEMA(cs_credential_body, "credential", credential_body_fields);
 
 static const cs_field register_fields[] = {
-    UINT(cs_register, role, 1, 3),
+    UINT(cs_register, role, 1, 4),
     TEXT(cs_register, id, 1, CS_ID_MAX),
     BYTES(cs_register, puk_sign, CS_PUK_SIZE, CS_PUK_SIZE),
     BYTES(cs_register, puk_decrypt, CS_PUK_SIZE, CS_PUK_SIZE),
@@ -149,7 +126,7 @@ const cs_schema cs_station_schema = SCHEMA(cs_station, "station", station_fields
 static const cs_field transcript_fields[] = {
     UINT(cs_transcript, suite, 1, 2),
     BYTES(cs_transcript, pk, 32, CS_POINT_MAX),
-    BYTES(cs_transcript, credential_i, 1, CS_CREDENTIAL_MAX),
+    BYTES(cs_transcript, credential_i, 0, CS_CREDENTIAL_MAX),
     BYTES(cs_transcript, credential_j, 1, CS_CREDENTIAL_MAX),
     BYTES(cs_transcript, r_i, 32, CS_POINT_MAX),
     BYTES(cs_transcript, r_j, 32, CS_POINT_MAX),
@@ -545,6 +522,8 @@ const char *cs_role_name(uint64_t role)
         return "doctor";
     case CS_ROLE_HOSPITAL:
         return "hospital";
+    case CS_ROLE_CLOUD:
+        return "cloud";
     default:
         return "unknown";
     }
@@ -552,11 +531,12 @@ const char *cs_role_name(uint64_t role)
 
 int cs_role_from_name(cs_role *out, const char *name, cs_error *error)
 {
-    for (cs_role role = CS_ROLE_PATIENT; role <= CS_ROLE_HOSPITAL; role++) {
+    for (cs_role role = CS_ROLE_PATIENT; role <= CS_ROLE_CLOUD; role++) {
         if (strcmp(cs_role_name(role), name) == 0) {
             *out = role;
             return CS_OK;
         }
     }
-    return CS_FAIL(error, CS_E_USAGE, "\"%s\" is no role: use patient, doctor or hospital", name);
+    return CS_FAIL(
+        error, CS_E_USAGE, "\"%s\" is no role: use patient, doctor, hospital or cloud", name);
 }

@@ -76,7 +76,7 @@ static void open_actor(cast *c, cast_actor *actor, const char *id, cs_role role,
 static cast_actor *nth_actor(cast *c, size_t i)
 {
     cast_actor *all[] = {&c->authority, &c->pc, &c->hospital, &c->doctor, &c->patient,
-        &c->other_doctor, &c->other_patient, &c->other_hospital};
+        &c->other_doctor, &c->other_patient, &c->other_hospital, &c->telecare};
 
     return i < sizeof all / sizeof all[0] ? all[i] : NULL;
 }
@@ -216,6 +216,7 @@ void cast_open(cast *c, cs_suite suite, cast_token_fn make)
     open_member(c, &c->other_doctor, "dr-moreau", CS_ROLE_DOCTOR, make);
     open_member(c, &c->patient, "patient-4711", CS_ROLE_PATIENT, make);
     open_member(c, &c->other_patient, "patient-0815", CS_ROLE_PATIENT, make);
+    open_member(c, &c->telecare, "telecare-cloud", CS_ROLE_CLOUD, make);
 }
 
 void cast_at(cast *c, int64_t now)

@@ -3,10 +3,10 @@
 #define CHARTSEAL_TEST_CAST_H
 
 /*
- * The cast of a visit for tests of the protocol: an authority, PC, HPC, two doctors and two
- * patients, each with a token of its own, registered with each other; a clock that the test sets;
- * what was seen and what is revoked in memory. The tokens come from a function, so that one test
- * body runs over every backend.
+ * The cast for tests of the protocol: an authority, PC, two hospitals, two doctors, two patients
+ * and a telecare cloud, each with a token of its own, registered with each other; a clock that the
+ * test sets; what was seen and what is revoked in memory. The tokens come from a function, so that
+ * one test body runs over every backend.
  */
 
 #include "test.h"
@@ -51,6 +51,7 @@ typedef struct cast {
     uint64_t serial;
     cast_actor authority, pc, hospital, doctor, patient;
     cast_actor other_doctor, other_patient, other_hospital;
+    cast_actor telecare; /* the cloud of telecare episodes */
 } cast;
 
 /* Everybody registered, at CAST_START. `make` opens a fresh token. */

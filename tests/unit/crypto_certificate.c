@@ -426,7 +426,7 @@ static void test_role(void **state)
 {
     static const char *const cases[][3] = {{"hospital", NULL, "hospital"}, {"nurse", NULL, ""},
         {NULL, NULL, ""}, {"nurse", "doctor", "doctor"}, {"doctor", "hospital", ""},
-        {"Doctor", NULL, ""}};
+        {"Doctor", NULL, ""}, {"cloud", NULL, "cloud"}, {"hospital", "cloud", ""}};
     EVP_PKEY *key = EVP_EC_gen("P-256");
     cs_holder holder;
 
