@@ -78,3 +78,55 @@ int cs_envelope_open(const char *label, const cs_party *me, const cs_env *env, c
     cs_buf_free(&header);
     return rc;
 }
+
+/* A reply's key serves one message, so its nonce can be zero. */
+static const uint8_t reply_nonce[CS_AEAD_NONCE_SIZE];
+
+int cs_reply_seal(cs_buf *out, const char *label, const uint8_t *secret, cs_suite suite,
+    int64_t time, const cs_schema *schema, const void *body, cs_error *error)
+{
+    cs_buf header = {0};
+    cs_buf plain = {0};
+    cs_buf ct = {0};
+    int rc = encode_header(&header, label, suite, (uint64_t)time, error);
+
+    if (rc == CS_OK)
+        rc = cs_encode(&plain, schema, body, error);
+    if (rc == CS_OK)
+        rc = cs_aead_seal(
+            &ct, secret, reply_nonce, cs_view_buf(&header), cs_view_buf(&plain), error);
+    if (rc == CS_OK) {
+        const cs_reply reply = {.suite = suite, .time = (uint64_t)time, .ct = cs_view_buf(&ct)};
+
+        rc = cs_encode_as(out, &cs_reply_schema, label, &reply, error);
+    }
+    cs_buf_free(&ct);
+    cs_buf_free(&plain);
+    cs_buf_free(&header);
+    return rc;
+}
+
+int cs_reply_open(const char *label, const uint8_t *secret, cs_suite suite, const cs_env *env,
+    cs_view bytes, const cs_schema *schema, void *body, cs_buf *plain, uint64_t *time,
+    cs_error *error)
+{
+    cs_buf header = {0};
+    cs_reply reply;
+    int rc = cs_decode_as(&cs_reply_schema, label, &reply, bytes, error);
+
+    if (rc == CS_OK)
+        rc = cs_check_time(env, reply.time, error);
+    if (rc == CS_OK && reply.suite != (uint64_t)suite)
+        rc = CS_FAIL(
+            error, CS_E_VERSION, "an answer of another suite than %s", cs_suite_name(suite));
+    if (rc == CS_OK)
+        rc = encode_header(&header, label, reply.suite, reply.time, error);
+    if (rc == CS_OK)
+        rc = cs_aead_open(plain, secret, reply_nonce, cs_view_buf(&header), reply.ct, error);
+    if (rc == CS_OK)
+        rc = cs_decode(schema, body, cs_view_buf(plain), error);
+    if (rc == CS_OK)
+        *time = reply.time;
+    cs_buf_free(&header);
+    return rc;
+}

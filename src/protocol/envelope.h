@@ -23,6 +23,14 @@ CS_MUST_CHECK int cs_envelope_open(const char *label, const cs_party *me, const 
     cs_view bytes, const cs_schema *schema, void *body, cs_buf *plain, uint64_t *time,
     uint8_t *export_secret, cs_error *error);
 
+/* An answer under the 32 bytes that both sides exported from the request's envelope (cs_reply): no
+ * signature, no token operation. Its key serves this one message. */
+CS_MUST_CHECK int cs_reply_seal(cs_buf *out, const char *label, const uint8_t *secret,
+    cs_suite suite, int64_t time, const cs_schema *schema, const void *body, cs_error *error);
+CS_MUST_CHECK int cs_reply_open(const char *label, const uint8_t *secret, cs_suite suite,
+    const cs_env *env, cs_view bytes, const cs_schema *schema, void *body, cs_buf *plain,
+    uint64_t *time, cs_error *error);
+
 /* A cs_key's agree, as HPKE wants it; context is the cs_key. */
 int cs_agree_with_key(void *context, const uint8_t peer[65], uint8_t x[32], cs_error *error);
 /* The public half of an open key of kind sign or agree, compressed. */

@@ -31,41 +31,19 @@ int cs_publishing_begin(cs_publishing *out, const cs_party *hpc, const cs_env *e
     return rc;
 }
 
-/* The aad of P2. Its key serves one message, so its nonce can be zero. */
-static int reply_header(cs_buf *out, cs_suite suite, uint64_t time, cs_error *error)
-{
-    const cs_envelope_header header = {.suite = suite, .time = time};
-
-    return cs_encode_as(out, &cs_envelope_header_schema, "chartseal/1 P2", &header, error);
-}
-
-static const uint8_t zero_nonce[CS_AEAD_NONCE_SIZE];
-
 int cs_publishing_finish(const cs_publishing *publishing, const cs_party *hpc, const cs_env *env,
     cs_view p2, cs_error *error)
 {
     cs_acknowledgement acknowledgement;
-    cs_buf header = {0};
     cs_buf plain = {0};
-    cs_reply reply;
-    int rc = cs_decode_as(&cs_reply_schema, "chartseal/1 P2", &reply, p2, error);
+    uint64_t time;
+    int rc = cs_reply_open("chartseal/1 P2", publishing->reply_secret, hpc->cloud->suite, env, p2,
+        &cs_acknowledgement_schema, &acknowledgement, &plain, &time, error);
 
-    if (rc == CS_OK)
-        rc = cs_check_time(env, reply.time, error);
-    if (rc == CS_OK && reply.suite != (uint64_t)hpc->cloud->suite)
-        rc = CS_FAIL(error, CS_E_VERSION, "an acknowledgement of another suite");
-    if (rc == CS_OK)
-        rc = reply_header(&header, hpc->cloud->suite, reply.time, error);
-    if (rc == CS_OK)
-        rc = cs_aead_open(
-            &plain, publishing->reply_secret, zero_nonce, cs_view_buf(&header), reply.ct, error);
-    if (rc == CS_OK)
-        rc = cs_decode(&cs_acknowledgement_schema, &acknowledgement, cs_view_buf(&plain), error);
     if (rc == CS_OK &&
         !cs_view_equal(acknowledgement.h_request, CS_VIEW_ARRAY(publishing->h_request)))
         rc = CS_FAIL(error, CS_E_RECIPIENT, "the acknowledgement is of another publication");
     cs_buf_free(&plain);
-    cs_buf_free(&header);
     return rc;
 }
 
@@ -121,24 +99,7 @@ int cs_publication_acknowledge(const cs_publication *publication, const cs_party
     const cs_env *env, cs_buf *p2, cs_error *error)
 {
     const cs_acknowledgement acknowledgement = {.h_request = CS_VIEW_ARRAY(publication->h_request)};
-    cs_buf header = {0};
-    cs_buf plain = {0};
-    cs_buf ct = {0};
-    int rc = reply_header(&header, pc->cloud->suite, (uint64_t)env->now, error);
 
-    if (rc == CS_OK)
-        rc = cs_encode(&plain, &cs_acknowledgement_schema, &acknowledgement, error);
-    if (rc == CS_OK)
-        rc = cs_aead_seal(&ct, publication->reply_secret, zero_nonce, cs_view_buf(&header),
-            cs_view_buf(&plain), error);
-    if (rc == CS_OK) {
-        const cs_reply reply = {
-            .suite = pc->cloud->suite, .time = (uint64_t)env->now, .ct = cs_view_buf(&ct)};
-
-        rc = cs_encode_as(p2, &cs_reply_schema, "chartseal/1 P2", &reply, error);
-    }
-    cs_buf_free(&ct);
-    cs_buf_free(&plain);
-    cs_buf_free(&header);
-    return rc;
+    return cs_reply_seal(p2, "chartseal/1 P2", publication->reply_secret, pc->cloud->suite,
+        env->now, &cs_acknowledgement_schema, &acknowledgement, error);
 }

@@ -213,22 +213,6 @@ int cs_search_s2(cs_search *search, const cs_env *env, cs_view s2, cs_error *err
     return rc;
 }
 
-/* R_D3 = r7·P */
-static int draw_r7(cs_search *search, cs_error *error)
-{
-    int rc;
-
-    cs_session_free(&search->session);
-    cs_secret_free(&search->r7);
-    search->r7 = cs_secret_new(sizeof *search->r7);
-    if (search->r7 == NULL)
-        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for an ephemeral key");
-    rc = cs_scalar_random(search->r7, search->me->cloud->suite, error);
-    if (rc == CS_OK)
-        rc = cs_point_base_mul(&search->r_d3, search->me->cloud->suite, search->r7, error);
-    return rc;
-}
-
 static int make_s3(
     cs_search *search, const cs_env *env, cs_view referral, cs_buf *s3, cs_error *error)
 {
@@ -285,8 +269,9 @@ int cs_search_s3(cs_search *search, const cs_env *env, size_t i, cs_buf *s3, cs_
         .sig_c = CS_VIEW_ARRAY(search->sig_c),
         .salt = CS_VIEW_ARRAY(search->with->salt)};
     rc = cs_encode(&bytes, &cs_referral_schema, &referral, error);
-    if (rc == CS_OK)
-        rc = draw_r7(search, error);
+    cs_session_free(&search->session);
+    if (rc == CS_OK) /* R_D3 = r7·P */
+        rc = cs_ephemeral(&search->r7, &search->r_d3, search->me->cloud->suite, error);
     if (rc == CS_OK)
         rc = make_s3(search, env, cs_view_buf(&bytes), s3, error);
     if (rc == CS_OK) {
@@ -326,7 +311,6 @@ static int agree(cs_search *search, const cs_chpc1 *chpc1, cs_error *error)
         .id = chpc1->id_hpc,
         .r = chpc1->r_hpc2,
         .time = chpc1->t_hpc1};
-    uint8_t tag[CS_HASH_SIZE];
     cs_point r_hpc2;
     cs_handshake handshake = {.cloud = search->me->cloud,
         .starts = true,
@@ -343,9 +327,8 @@ static int agree(cs_search *search, const cs_chpc1 *chpc1, cs_error *error)
     if (rc == CS_OK)
         rc = cs_session_agree(&search->session, &handshake, error);
     if (rc == CS_OK)
-        rc = cs_session_tag(search->session, &confirmation, tag, error);
-    if (rc == CS_OK && !cs_view_equal_secret(chpc1->tag_hpc, CS_VIEW_ARRAY(tag)))
-        rc = CS_FAIL(error, CS_E_DECRYPT, "tag_HPC does not match: the hospital has another SEK2");
+        rc = cs_session_check_tag(
+            search->session, &confirmation, chpc1->tag_hpc, "the hospital", error);
     cs_secret_free(&search->r7);
     return rc;
 }

@@ -109,10 +109,9 @@ int cs_access_check_again(
 static int agree(const cs_party *hpc, const cs_env *env, const cs_query *query, cs_point *r_hpc2,
     cs_session **session, cs_error *error)
 {
-    cs_scalar *r8 = cs_secret_new(sizeof *r8);
+    cs_scalar *r8 = NULL;
     cs_handshake handshake = {.cloud = hpc->cloud,
         .starts = false,
-        .r = r8,
         .scalar = hpc->scalar,
         .own = hpc->credential,
         .peer = &query->doctor,
@@ -120,14 +119,9 @@ static int agree(const cs_party *hpc, const cs_env *env, const cs_query *query, 
         .r_peer = &query->r_d3,
         .t_own = env->now,
         .t_peer = query->t_d3};
-    int rc = CS_OK;
+    int rc = cs_ephemeral(&r8, r_hpc2, hpc->cloud->suite, error);
 
-    if (r8 == NULL)
-        rc = CS_FAIL(error, CS_E_MEMORY, "no guarded memory for an ephemeral key");
-    if (rc == CS_OK)
-        rc = cs_scalar_random(r8, hpc->cloud->suite, error);
-    if (rc == CS_OK)
-        rc = cs_point_base_mul(r_hpc2, hpc->cloud->suite, r8, error);
+    handshake.r = r8;
     if (rc == CS_OK)
         rc = cs_session_agree(session, &handshake, error);
     cs_secret_free(&r8);

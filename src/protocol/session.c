@@ -25,18 +25,35 @@ typedef struct agreement {
     uint8_t sek[CS_HASH_SIZE];
 } agreement;
 
-/* A and B change places between the two sides, and their sum is the same. */
+int cs_ephemeral(cs_scalar **r, cs_point *point, cs_suite suite, cs_error *error)
+{
+    int rc;
+
+    cs_secret_free(r);
+    *r = cs_secret_new(sizeof **r);
+    if (*r == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for an ephemeral key");
+    rc = cs_scalar_random(*r, suite, error);
+    return rc == CS_OK ? cs_point_base_mul(point, suite, *r, error) : rc;
+}
+
+/* A and B change places between the two sides, and their sum is the same. With nobody there is one
+ * of them only, and it is the sum. */
 static int agree_points(agreement *g, const cs_handshake *h, cs_error *error)
 {
     size_t n = cs_point_size(h->cloud->suite);
-    int rc = cs_key_scalar_mul(h->scalar, h->r_peer, &g->a, error);
+    int rc = CS_OK;
 
-    if (rc == CS_OK)
+    if (h->scalar != NULL)
+        rc = cs_key_scalar_mul(h->scalar, h->r_peer, &g->a, error);
+    if (rc == CS_OK && h->peer != NULL) {
         rc = cs_point_mul(&g->b, h->r, &h->peer->y, error);
-    if (rc == CS_OK) {
         cs_point_canonical(&g->b);
-        rc = cs_point_add(&g->sum, &g->a, &g->b, error);
     }
+    if (rc == CS_OK && h->scalar != NULL && h->peer != NULL)
+        rc = cs_point_add(&g->sum, &g->a, &g->b, error);
+    else if (rc == CS_OK)
+        g->sum = h->scalar != NULL ? g->a : g->b;
     if (rc == CS_OK)
         rc = cs_point_mul(&g->c, h->r, h->r_peer, error);
     if (rc == CS_OK) {
@@ -52,7 +69,7 @@ static int hash_transcript(uint8_t hash[CS_HASH_SIZE], const cs_handshake *h, cs
     const cs_credential *j = h->starts ? h->peer : h->own;
     const cs_transcript transcript = {.suite = h->cloud->suite,
         .pk = cs_point_view(&h->cloud->pk),
-        .credential_i = cs_credential_view(i),
+        .credential_i = i == NULL ? (cs_view){0} : cs_credential_view(i),
         .credential_j = cs_credential_view(j),
         .r_i = cs_point_view(h->starts ? h->r_own : h->r_peer),
         .r_j = cs_point_view(h->starts ? h->r_peer : h->r_own),
@@ -133,6 +150,18 @@ int cs_session_tag(const cs_session *session, const cs_confirmation *confirmatio
     if (rc == CS_OK)
         rc = cs_hmac(tag, CS_VIEW_ARRAY(session->confirm), cs_view_buf(&bytes), error);
     cs_buf_free(&bytes);
+    return rc;
+}
+
+int cs_session_check_tag(const cs_session *session, const cs_confirmation *confirmation,
+    cs_view tag, const char *whose, cs_error *error)
+{
+    uint8_t own[CS_HASH_SIZE];
+    int rc = cs_session_tag(session, confirmation, own, error);
+
+    if (rc == CS_OK && !cs_view_equal_secret(tag, CS_VIEW_ARRAY(own)))
+        rc = CS_FAIL(
+            error, CS_E_DECRYPT, "the tag does not match: %s has another session key", whose);
     return rc;
 }
 

@@ -6,7 +6,13 @@
 
 #include <chartseal/session.h>
 
-/* One side's view of the agreement; everything but r is public. */
+/* R = r·P with a fresh r in guarded memory; what *r was before is wiped. */
+CS_MUST_CHECK int cs_ephemeral(cs_scalar **r, cs_point *point, cs_suite suite, cs_error *error);
+
+/* One side's view of the agreement; everything but r is public. Who starts may be nobody: without a
+ * name (T3), own and scalar are NULL on his side and peer on the other, B is left out of the sum,
+ * and the transcript has no credential in its place. He then knows with whom he speaks, and the
+ * other does not. */
 typedef struct cs_handshake {
     const cs_cloud *cloud;
     bool starts;              /* this side is i */
@@ -27,6 +33,9 @@ CS_MUST_CHECK int cs_session_agree(
  */
 CS_MUST_CHECK int cs_session_tag(const cs_session *session, const cs_confirmation *confirmation,
     uint8_t tag[CS_HASH_SIZE], cs_error *error);
+/* The tag that came is the one. CS_E_DECRYPT: `whose` has another session key. */
+CS_MUST_CHECK int cs_session_check_tag(const cs_session *session,
+    const cs_confirmation *confirmation, cs_view tag, const char *whose, cs_error *error);
 
 /* The next message: its head and first chunk, with the struct. `size` is the bulk that follows; 0
  * makes the chunk the final one and *bulk NULL. */

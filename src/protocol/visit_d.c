@@ -94,11 +94,10 @@ static int agree(
     cs_visit_d *visit, const cs_env *env, const cs_cp1 *cp1, cs_point *r_d2, cs_error *error)
 {
     cs_suite suite = visit->me->cloud->suite;
-    cs_scalar *r6 = cs_secret_new(sizeof *r6);
+    cs_scalar *r6 = NULL;
     cs_point r_p2;
     cs_handshake handshake = {.cloud = visit->me->cloud,
         .starts = false,
-        .r = r6,
         .scalar = visit->me->scalar,
         .own = visit->me->credential,
         .peer = &visit->patient,
@@ -106,17 +105,12 @@ static int agree(
         .r_peer = &r_p2,
         .t_own = env->now,
         .t_peer = (int64_t)cp1->t_p1};
-    int rc = CS_OK;
+    int rc = cs_point_decode(&r_p2, suite, cp1->r_p2, error);
 
     cs_session_free(&visit->session);
-    if (r6 == NULL)
-        rc = CS_FAIL(error, CS_E_MEMORY, "no guarded memory for an ephemeral key");
     if (rc == CS_OK)
-        rc = cs_point_decode(&r_p2, suite, cp1->r_p2, error);
-    if (rc == CS_OK)
-        rc = cs_scalar_random(r6, suite, error);
-    if (rc == CS_OK)
-        rc = cs_point_base_mul(r_d2, suite, r6, error);
+        rc = cs_ephemeral(&r6, r_d2, suite, error);
+    handshake.r = r6;
     if (rc == CS_OK)
         rc = cs_session_agree(&visit->session, &handshake, error);
     cs_secret_free(&r6);

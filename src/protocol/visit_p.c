@@ -92,15 +92,8 @@ static int sign_m1(
     const cs_cloud *cloud = visit->me->cloud;
     const cs_credential *own = visit->me->credential;
     cs_sig_p1 fields;
-    int rc = CS_OK;
+    int rc = cs_ephemeral(&visit->r5, &visit->r_p2, cloud->suite, error);
 
-    cs_secret_free(&visit->r5); /* of a M1 that could not be made */
-    visit->r5 = cs_secret_new(sizeof *visit->r5);
-    if (visit->r5 == NULL)
-        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for an ephemeral key");
-    rc = cs_scalar_random(visit->r5, cloud->suite, error);
-    if (rc == CS_OK)
-        rc = cs_point_base_mul(&visit->r_p2, cloud->suite, visit->r5, error);
     if (rc != CS_OK)
         return rc;
     fields = (cs_sig_p1){.r_p1 = cs_point_view(&own->r1),
@@ -168,7 +161,6 @@ static int agree(cs_visit_p *visit, const cs_cd1 *cd1, cs_error *error)
         .id = cd1->id_d,
         .r = cd1->r_d2,
         .time = cd1->t_d1};
-    uint8_t tag[CS_HASH_SIZE];
     cs_point r_d2;
     cs_handshake handshake = {.cloud = visit->me->cloud,
         .starts = true,
@@ -185,9 +177,7 @@ static int agree(cs_visit_p *visit, const cs_cd1 *cd1, cs_error *error)
     if (rc == CS_OK)
         rc = cs_session_agree(&visit->session, &handshake, error);
     if (rc == CS_OK)
-        rc = cs_session_tag(visit->session, &confirmation, tag, error);
-    if (rc == CS_OK && !cs_view_equal_secret(cd1->tag_d, CS_VIEW_ARRAY(tag)))
-        rc = CS_FAIL(error, CS_E_DECRYPT, "tag_D does not match: the doctor has another SEK1");
+        rc = cs_session_check_tag(visit->session, &confirmation, cd1->tag_d, "the doctor", error);
     cs_secret_free(&visit->r5);
     return rc;
 }
