@@ -116,7 +116,7 @@ declare -A room_of_header=(
     [certificate]=crypto [biometric]=crypto
     [token]=token [wire]=wire
     [party]=protocol [registration]=protocol [session]=protocol [consultation]=protocol
-    [search]=protocol [at_rest]=protocol
+    [search]=protocol [at_rest]=protocol [telecare]=protocol [wire_telecare]=wire
 )
 
 room_of_file() {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/table.h"
 
+#include <chartseal/wire_telecare.h>
+
 #include <string.h>
 
 /* The tables. Order is the order on the wire; docs/protocol.md says what each message is for. */
@@ -510,6 +512,23 @@ const cs_schema *const cs_all_schemas[] = {
     &cs_record_header_schema,
     &cs_audit_entry_schema,
     &cs_audit_seal_schema,
+    &cs_terms_schema,
+    &cs_invitation_schema,
+    &cs_letter_schema,
+    &cs_place_token_schema,
+    &cs_statement_schema,
+    &cs_front_schema,
+    &cs_sig_t1_schema,
+    &cs_ct1_schema,
+    &cs_sig_t2_schema,
+    &cs_ct2_schema,
+    &cs_ct3_schema,
+    &cs_ct4_schema,
+    &cs_upload_schema,
+    &cs_stored_schema,
+    &cs_fetch_schema,
+    &cs_fetched_schema,
+    &cs_place_value_schema,
     NULL,
 };
 
