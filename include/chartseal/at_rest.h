@@ -34,6 +34,7 @@ typedef enum cs_table {
     CS_TABLE_IDENTITY,  /* PC: role, identity → credential */
     CS_TABLE_ENROLMENT, /* PC: role ‖ identity, code */
     CS_TABLE_AUDIT,     /* epoch */
+    CS_TABLE_PLACE,     /* telecare cloud: place → cs_place_value */
 } cs_table;
 
 /* One prf. a: 1 to CS_TEXT_MAX bytes; b may be empty. */

@@ -16,6 +16,8 @@ static const char *table_label(cs_table table)
         return "chartseal/1 enrolment";
     case CS_TABLE_AUDIT:
         return "chartseal/1 audit key";
+    case CS_TABLE_PLACE:
+        return "chartseal/1 place row";
     }
     return "chartseal/1 row";
 }

@@ -179,7 +179,8 @@ int cs_access_answer(const cs_party *hpc, const cs_env *env, const cs_query *que
 int cs_head_session(
     cs_view head, uint8_t session_id[CS_SESSION_ID_SIZE], char label[32], cs_error *error)
 {
-    static const char *const labels[] = {"chartseal/1 S5", "chartseal/1 F1"};
+    static const char *const labels[] = {
+        "chartseal/1 S5", "chartseal/1 F1", "chartseal/1 U1", "chartseal/1 G1"};
     cs_session_head fields;
     int rc = CS_E_MALFORMED;
 
