@@ -131,7 +131,6 @@ typedef struct cs_sig_t2 {
 extern const cs_schema cs_sig_t2_schema;
 
 typedef struct cs_ct2 {
-    cs_view id_c;
     uint64_t t_c;
     cs_view r_c;
     cs_view tag_c;

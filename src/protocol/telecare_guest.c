@@ -138,8 +138,7 @@ static int answer(const cs_party *cloud, const cs_env *env, const cs_guest *gues
         .r_c = cs_point_view(r_c),
         .tag_c = {tag_c, CS_HASH_SIZE},
         .h_t1 = CS_VIEW_ARRAY(guest->h_request)};
-    const cs_ct2 ct2 = {.id_c = fields.id_c,
-        .t_c = fields.t_c,
+    const cs_ct2 ct2 = {.t_c = fields.t_c,
         .r_c = fields.r_c,
         .tag_c = fields.tag_c,
         .sig_t2 = CS_VIEW_ARRAY(sig_t2)};

@@ -210,7 +210,7 @@ static int take_front(cs_reading *reading, const cs_env *env, cs_view *plain, cs
 
     for (size_t i = 0; i < CS_FRONT_LENGTH_SIZE; i++)
         n = n << 8 | plain->p[i];
-    if (n > CS_BLOCK_PLAIN - CS_FRONT_LENGTH_SIZE)
+    if (n > plain->n - CS_FRONT_LENGTH_SIZE)
         return CS_FAIL(error, CS_E_MALFORMED, "the front of a record is longer than its block");
     rc = cs_decode(&cs_front_schema, &front, (cs_view){plain->p + CS_FRONT_LENGTH_SIZE, n}, error);
     if (rc == CS_OK)
@@ -234,8 +234,7 @@ static int take_plain(
     cs_view now;
     int rc = CS_OK;
 
-    if (plain.n != CS_BLOCK_PLAIN)
-        return CS_FAIL(error, CS_E_MALFORMED, "a block of a record is not full");
+    /* full: the bulk lets no other chunk through, and a chunk holds one block */
     if (reading->taken == 0)
         rc = take_front(reading, env, &plain, error);
     if (rc != CS_OK)

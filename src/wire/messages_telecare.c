@@ -91,7 +91,6 @@ static const cs_field sig_t2_fields[] = {
 const cs_schema cs_sig_t2_schema = SCHEMA(cs_sig_t2, "SigT2", sig_t2_fields);
 
 static const cs_field ct2_fields[] = {
-    TEXT(cs_ct2, id_c, 1, CS_ID_MAX),
     UINT(cs_ct2, t_c, 0, CS_TIME_MAX),
     BYTES(cs_ct2, r_c, 32, CS_POINT_MAX),
     BYTES(cs_ct2, tag_c, CS_HASH_SIZE, CS_HASH_SIZE),

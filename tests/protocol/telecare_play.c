@@ -234,12 +234,16 @@ static int call_as_nobody(
 int telecare_call(telecare_play *p, telecare_line *line, const char *procedure, cast_actor *who,
     const cs_episode *episode, cs_error *error)
 {
+    const cs_episode *own = who == p->patient  ? p->at_patient
+                            : who == p->doctor ? p->at_doctor
+                                               : p->at_hospital;
     int rc;
 
     memset(line, 0, sizeof *line);
     line->procedure = procedure;
     line->caller_actor = who;
-    rc = cs_caller_new(&line->caller, &who->party, &who->env, &p->c->telecare.credential, error);
+    rc = cs_caller_new(&line->caller, &who->party, &who->env,
+        own == NULL ? &p->c->telecare.credential : cs_episode_party(own, CS_ROLE_CLOUD), error);
     if (rc != CS_OK)
         return rc;
     return episode == NULL ? call_by_name(p, line, error) : call_as_nobody(p, line, episode, error);
