@@ -44,8 +44,9 @@
 #include <chartseal/session.h>
 #include <chartseal/wire_telecare.h>
 
-#define CS_EPISODE_STEP_MS 3600000LL /* an end is on the hour: it is no mark to know it again by   \
-                                      */
+#define CS_EPISODE_STEP_MS                                                                         \
+    3600000LL /* an end is on the hour: it is no mark to know it again by                          \
+               */
 #define CS_EPISODE_LIFE_MAX_MS (366LL * 24 * 3600000) /* the cloud is no archive */
 
 /* -- a session with the cloud, at H, P and D -----------------------------------------------------

@@ -28,7 +28,8 @@ void telecare_open(telecare_play *p, cast *c)
 void telecare_forget(telecare_play *p)
 {
     cs_buf *all[] = {&p->letter_p, &p->letter_d, &p->report_at_p, &p->report_at_d,
-        &p->measurement_at_d, &p->measurement_at_p, &p->diagnosis_at_p, &p->copy_at_p};
+        &p->measurement_at_d, &p->measurement_at_p, &p->diagnosis_at_p, &p->copy_at_p,
+        &p->seen_of_named, &p->seen_of_nobody};
 
     cs_episode_free(&p->at_hospital);
     cs_episode_free(&p->at_patient);
@@ -89,6 +90,22 @@ static cs_op_counts *account_of(telecare_play *p, const cast_actor *who)
     if (who == p->patient)
         return &p->patient_ops;
     return who == p->doctor ? &p->doctor_ops : &p->hospital_ops;
+}
+
+/* What the cloud learns, in the clear. */
+static void see(telecare_play *p, const telecare_line *line, cs_view what)
+{
+    cs_buf *seen = line->guest.nobody ? &p->seen_of_nobody : &p->seen_of_named;
+
+    assert_ok(cs_buf_append(seen, what, error));
+}
+
+static void see_upload(telecare_play *p, const telecare_line *line, const cs_upload *upload)
+{
+    see(p, line, upload->token);
+    see(p, line, upload->places);
+    for (size_t i = 0; i < upload->seals.n; i++)
+        see(p, line, upload->seals.items[i]);
 }
 
 /* -- the cloud's store ---------------------------------------------------------------------------
@@ -182,6 +199,11 @@ static int call_by_name(telecare_play *p, telecare_line *line, cs_error *error)
         deliver(p, line, "T1", &t1, NULL);
         rc = cs_guest_t1(&line->guest, &cloud->party, &cloud->env, cs_view_buf(&t1), error);
     }
+    if (rc == CS_OK) {
+        see(p, line, cs_credential_view(&line->guest.who));
+        see(p, line, (cs_view){line->guest.certificate, line->guest.certificate_size});
+        see(p, line, cs_point_view(&line->guest.r_x));
+    }
     if (rc == CS_OK)
         rc = cs_guest_t2(&cloud->party, &cloud->env, &line->guest, &t2, &line->session, error);
     charge(&p->cloud_ops, &ops);
@@ -214,6 +236,10 @@ static int call_as_nobody(
     if (rc == CS_OK) {
         deliver(p, line, "T3", &t3, NULL);
         rc = cs_guest_t3(&line->guest, &cloud->party, &cloud->env, cs_view_buf(&t3), error);
+    }
+    if (rc == CS_OK) {
+        see(p, line, CS_VIEW_ARRAY(line->guest.place));
+        see(p, line, cs_point_view(&line->guest.r_x));
     }
     if (rc == CS_OK)
         rc = get_row(p, line->guest.place, &row, &keys, &value, &plain, error);
@@ -278,6 +304,8 @@ static int carry_blocks(telecare_play *p, telecare_line *line, cs_writing *writi
             deliver(p, line, "U1 block", &chunk, &final);
             rc = cs_bulk_open(in, &row->blocks, cs_view_buf(&chunk), final, error);
         }
+        if (rc == CS_OK)
+            see(p, line, (cs_view){row->blocks.p + row->blocks.n - CS_BLOCK_SIZE, CS_BLOCK_SIZE});
     }
     cs_buf_free(&chunk);
     return rc;
@@ -294,6 +322,8 @@ static int take_upload(telecare_play *p, telecare_line *line, cs_view head, cs_v
     if (rc == CS_OK)
         rc = cs_guest_u1(line->session, &cloud->env, &line->guest, p->blocks_max, head, chunk,
             final, plain, upload, place, bulk, error);
+    if (rc == CS_OK)
+        see_upload(p, line, upload);
     if (rc == CS_OK && upload->slot == CS_SLOT_REPORT)
         rc = add_rows(p, upload, error);
     return rc;
@@ -407,8 +437,10 @@ static int serve_fetch(telecare_play *p, telecare_line *line, cs_view g1_head, c
     if (rc == CS_OK)
         rc = cs_guest_g1(
             line->session, &cloud->env, &line->guest, g1_head, g1, g1_final, &slot, place, error);
-    if (rc == CS_OK)
+    if (rc == CS_OK) {
+        see(p, line, CS_VIEW_ARRAY(place));
         rc = get_row(p, place, row, &keys, &value, &plain, error);
+    }
     if (rc == CS_OK)
         rc = cs_place_check_read(&value, &cloud->env, slot, error);
     if (rc == CS_OK)

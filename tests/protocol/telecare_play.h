@@ -52,6 +52,8 @@ typedef struct telecare_play {
     size_t row_count;
     /* what arrived */
     cs_buf report_at_p, report_at_d, measurement_at_d, measurement_at_p, diagnosis_at_p, copy_at_p;
+    /* all that the cloud opens: of who calls by name, and of nobody */
+    cs_buf seen_of_named, seen_of_nobody;
     /* operations by party */
     cs_op_counts hospital_ops, patient_ops, doctor_ops, cloud_ops;
 } telecare_play;

@@ -1,0 +1,1041 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The faults of L18 and the claims of its abstract: each attack carried out by somebody who has
+ * what that attacker has. docs/protocol.md, section 13, has the list. */
+#include "protocol/common.h"
+#include "protocol/envelope.h"
+#include "protocol/session.h"
+#include "protocol/telecare.h"
+#include "soft_token.h"
+#include "telecare_play.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static cs_token *make_soft(const char *name)
+{
+    (void)name;
+    return cs_soft_token_new();
+}
+
+static cast c;
+static telecare_play p;
+static telecare_play q; /* another run, at the same cloud */
+
+static int open_cast(void **state)
+{
+    (void)state;
+    cast_open(&c, CS_SUITE_ED25519, make_soft);
+    return 0;
+}
+
+static int close_cast(void **state)
+{
+    (void)state;
+    cast_close(&c);
+    return 0;
+}
+
+static int open_plays(void **state)
+{
+    telecare_play *both[] = {&p, &q};
+
+    (void)state;
+    cast_at(&c, CAST_START);
+    for (size_t i = 0; i < 2; i++) {
+        telecare_open(both[i], &c);
+        both[i]->report.n = 100;
+        both[i]->measurement.n = 66000;
+    }
+    return 0;
+}
+
+static int close_plays(void **state)
+{
+    (void)state;
+    telecare_close(&p);
+    telecare_close(&q);
+    return 0;
+}
+
+/* -- who listens ---------------------------------------------------------------------------------
+ */
+
+#define HEARD_MAX 128
+
+/* All messages of a run: their sizes, and what in them is not form (labels, suite, time). */
+typedef struct ear {
+    const char *only; /* of these procedures, or NULL */
+    size_t sizes[HEARD_MAX];
+    size_t count;
+    cs_buf all;
+    cs_buf opaque;
+    cs_buf t1, t2, t3, t4, g1_head, g1, u1_head, u1_first; /* the last of each */
+} ear;
+
+static void keep(cs_buf *where, const char *suffix, const char *name, const cs_buf *message)
+{
+    size_t n = strlen(name);
+
+    if (n >= strlen(suffix) && strcmp(name + n - strlen(suffix), suffix) == 0)
+        assert_ok(cs_buf_set(where, cs_view_buf(message), error));
+}
+
+/* Of an envelope enc and ct, of a reply ct, of a head the session; of a chunk all. */
+static void hear_opaque(ear *e, cs_view bytes)
+{
+    static const char *const heads[] = {
+        "chartseal/1 U1", "chartseal/1 U2", "chartseal/1 G1", "chartseal/1 G2"};
+    static const char *const envelopes[] = {"chartseal/1 T1", "chartseal/1 T2", "chartseal/1 T3"};
+    cs_session_head head;
+    cs_envelope envelope;
+    cs_reply reply;
+
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        if (cs_decode_as(&cs_session_head_schema, heads[i], &head, bytes, NULL) == CS_OK) {
+            assert_ok(cs_buf_append(&e->opaque, head.session, error));
+            return;
+        }
+    }
+    for (size_t i = 0; i < sizeof envelopes / sizeof envelopes[0]; i++) {
+        if (cs_decode_as(&cs_envelope_schema, envelopes[i], &envelope, bytes, NULL) == CS_OK) {
+            assert_ok(cs_buf_append(&e->opaque, envelope.enc, error));
+            assert_ok(cs_buf_append(&e->opaque, envelope.ct, error));
+            return;
+        }
+    }
+    if (cs_decode_as(&cs_reply_schema, "chartseal/1 T4", &reply, bytes, NULL) == CS_OK)
+        bytes = reply.ct;
+    assert_ok(cs_buf_append(&e->opaque, bytes, error));
+}
+
+static void listen_in(void *context, const char *name, cs_buf *message, bool *final)
+{
+    ear *e = context;
+
+    (void) final;
+    if (strncmp(name, "letter", 6) == 0) /* handed over by H, not sent */
+        return;
+    if (e->only != NULL && strncmp(name, e->only, strlen(e->only)) != 0)
+        return;
+    assert_true(e->count < HEARD_MAX);
+    e->sizes[e->count++] = message->n;
+    assert_ok(cs_buf_append(&e->all, cs_view_buf(message), error));
+    hear_opaque(e, cs_view_buf(message));
+    keep(&e->t1, " T1", name, message);
+    keep(&e->t2, " T2", name, message);
+    keep(&e->t3, " T3", name, message);
+    keep(&e->t4, " T4", name, message);
+    keep(&e->g1_head, " G1 head", name, message);
+    keep(&e->g1, " G1", name, message);
+    keep(&e->u1_head, " U1 head", name, message);
+    keep(&e->u1_first, " U1 first", name, message);
+}
+
+static void lend_ear(telecare_play *play, ear *e)
+{
+    play->tamper = listen_in;
+    play->tamper_context = e;
+}
+
+static void forget_heard(ear *e)
+{
+    cs_buf *all[] = {&e->all, &e->opaque, &e->t1, &e->t2, &e->t3, &e->t4, &e->g1_head, &e->g1,
+        &e->u1_head, &e->u1_first};
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        cs_buf_free(all[i]);
+    e->count = 0;
+}
+
+#define WINDOW 8 /* by chance 8 bytes are the same once in 2^64 pairs */
+
+static int compare_windows(const void *a, const void *b)
+{
+    return memcmp(a, b, WINDOW);
+}
+
+/* Whether 8 bytes of one stand anywhere in the other. */
+static bool share(cs_view a, cs_view b)
+{
+    size_t n = a.n < WINDOW ? 0 : a.n - WINDOW + 1;
+    uint8_t *windows;
+    bool found = false;
+
+    assert_true(n > 0 && b.n >= WINDOW); /* nothing was compared, else */
+    windows = calloc(n, WINDOW);
+    assert_non_null(windows);
+    for (size_t i = 0; i < n; i++)
+        memcpy(windows + i * WINDOW, a.p + i, WINDOW);
+    qsort(windows, n, WINDOW, compare_windows);
+    for (size_t i = 0; !found && i + WINDOW <= b.n; i++)
+        found = bsearch(b.p + i, windows, n, WINDOW, compare_windows) != NULL;
+    free(windows);
+    return found;
+}
+
+static bool share_bufs(const cs_buf *a, const cs_buf *b)
+{
+    return share(cs_view_buf(a), cs_view_buf(b));
+}
+
+/* What lies on the cloud's disk, all of it. */
+static void read_disk(const telecare_play *play, cs_buf *out)
+{
+    for (size_t i = 0; i < play->row_count; i++) {
+        assert_ok(cs_buf_append(out, CS_VIEW_ARRAY(play->rows[i].key), error));
+        assert_ok(cs_buf_append(out, cs_view_buf(&play->rows[i].value), error));
+        assert_ok(cs_buf_append(out, cs_view_buf(&play->rows[i].blocks), error));
+    }
+}
+
+static void run_whole(telecare_play *play)
+{
+    assert_ok(telecare_run(play, error));
+    assert_ok(telecare_read_copy(play, error));
+}
+
+/* -- anonymity and unlinkability -----------------------------------------------------------------
+ */
+
+/* Nothing that goes over the line, that the cloud opens or that it keeps has anything of the
+ * patient, or anything that was signed: a guess could be tested by it. */
+static void test_patient_anonymity(void **state)
+{
+    const cs_credential *patient = &c.patient.credential;
+    cs_buf disk = {0};
+    cs_signed statement;
+    ear e = {0};
+
+    (void)state;
+    lend_ear(&p, &e);
+    run_whole(&p);
+    read_disk(&p, &disk);
+    assert_ok(cs_decode(&cs_signed_schema, &statement,
+        cs_view_buf(&cs_episode_part_of(p.at_patient, CS_SLOT_MEASUREMENT)->statement), error));
+    {
+        const cs_view traces[] = {cs_view_str(c.patient.id), CS_VIEW_ARRAY(patient->puk_sign),
+            CS_VIEW_ARRAY(patient->puk_decrypt), CS_VIEW_ARRAY(patient->binding),
+            cs_point_view(&patient->y), cs_point_view(&patient->r1), statement.signature,
+            CS_VIEW_ARRAY(p.at_patient->id)};
+        const cs_buf *seen[] = {&e.all, &p.seen_of_named, &p.seen_of_nobody, &disk};
+
+        for (size_t i = 0; i < sizeof traces / sizeof traces[0]; i++) {
+            for (size_t j = 0; j < sizeof seen / sizeof seen[0]; j++)
+                assert_false(share(traces[i], cs_view_buf(seen[j])));
+        }
+        /* of who calls by name the cloud knows it, and the line does not */
+        assert_true(share(cs_view_str(c.doctor.id), cs_view_buf(&p.seen_of_named)));
+        assert_false(share(cs_view_str(c.doctor.id), cs_view_buf(&e.all)));
+        assert_false(share(cs_view_str(c.hospital.id), cs_view_buf(&e.all)));
+    }
+    cs_buf_free(&disk);
+    forget_heard(&e);
+}
+
+/* Two runs, of the same patient or of two: to who listens and to the cloud one is as the other. */
+static void compare_runs(cast_actor *first, cast_actor *second, bool *shared, bool *sizes_differ)
+{
+    cs_buf disks[2] = {{0}};
+    ear ears[2] = {{0}};
+
+    p.patient = first;
+    q.patient = second;
+    lend_ear(&p, &ears[0]);
+    lend_ear(&q, &ears[1]);
+    cast_at(&c, CAST_START);
+    run_whole(&p);
+    cast_at(&c, CAST_START + 5 * CAST_HOUR + 123);
+    run_whole(&q);
+    read_disk(&p, &disks[0]);
+    read_disk(&q, &disks[1]);
+    *shared = share_bufs(&ears[0].opaque, &ears[1].opaque) ||
+              share_bufs(&p.seen_of_nobody, &q.seen_of_nobody) || share_bufs(&disks[0], &disks[1]);
+    *sizes_differ = ears[0].count != ears[1].count || disks[0].n != disks[1].n ||
+                    p.seen_of_nobody.n != q.seen_of_nobody.n ||
+                    p.seen_of_named.n != q.seen_of_named.n;
+    for (size_t i = 0; !*sizes_differ && i < ears[0].count; i++)
+        *sizes_differ = ears[0].sizes[i] != ears[1].sizes[i];
+    for (size_t i = 0; i < 2; i++) {
+        forget_heard(&ears[i]);
+        cs_buf_free(&disks[i]);
+    }
+    telecare_forget(&p);
+    telecare_forget(&q);
+}
+
+static void test_unlinkability(void **state)
+{
+    bool shared = true;
+    bool sizes_differ = true;
+
+    (void)state;
+    compare_runs(&c.patient, &c.patient, &shared, &sizes_differ);
+    assert_false(shared || sizes_differ);
+    compare_runs(&c.patient, &c.other_patient, &shared, &sizes_differ);
+    assert_false(shared || sizes_differ);
+    /* other contents, as long as they are of one step; the letters do not pass the cloud */
+    q.report.n = 20000;
+    q.measurement.n = 100000;
+    compare_runs(&c.patient, &c.other_patient, &shared, &sizes_differ);
+    assert_false(shared || sizes_differ);
+    /* a step further it shows: the test can tell */
+    q.measurement.n = 140000;
+    compare_runs(&c.patient, &c.patient, &shared, &sizes_differ);
+    assert_false(shared);
+    assert_true(sizes_differ);
+}
+
+/* The same for who stole the cloud's disk, with what was on it at two times: rows of one episode
+ * have nothing in common either, nor with the places that readers know. */
+static void test_disk_alone(void **state)
+{
+    (void)state;
+    run_whole(&p);
+    for (size_t i = 0; i < p.row_count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            assert_false(share_bufs(&p.rows[i].value, &p.rows[j].value));
+            assert_false(share_bufs(&p.rows[i].blocks, &p.rows[j].blocks));
+        }
+        for (cs_slot slot = CS_SLOT_REPORT; slot <= CS_SLOT_COPY; slot++) {
+            const cs_view place = {cs_episode_place(p.at_patient, slot), CS_PLACE_SIZE};
+
+            assert_false(share(place, CS_VIEW_ARRAY(p.rows[i].key)));
+            assert_false(share(place, cs_view_buf(&p.rows[i].value)));
+        }
+    }
+}
+
+/* L18: the second message of PUP is the same in every run, so it links them and can be sent again.
+ * Here a patient fetches the same report twice. */
+static void test_second_message_of_pup(void **state)
+{
+    ear ears[2] = {{.only = "PUP"}, {.only = "PUP"}};
+    telecare_line line;
+    cs_guest guest;
+    uint8_t place[CS_PLACE_SIZE];
+    uint64_t slot;
+
+    (void)state;
+    assert_ok(telecare_hup(&p, error));
+    for (size_t i = 0; i < 2; i++) {
+        cast_at(&c, CAST_START + (int64_t)i);
+        lend_ear(&p, &ears[i]);
+        cs_buf_clear(&p.report_at_p);
+        assert_ok(telecare_call(&p, &line, "PUP", &c.patient, p.at_patient, error));
+        assert_ok(telecare_fetch(&p, &line, p.at_patient, CS_SLOT_REPORT, &p.report_at_p, error));
+        if (i == 0)
+            telecare_hang_up(&line);
+    }
+    assert_int_equal(ears[0].count, ears[1].count);
+    assert_memory_equal(ears[0].sizes, ears[1].sizes, sizeof ears[0].sizes);
+    assert_false(share_bufs(&ears[0].opaque, &ears[1].opaque));
+    /* sent again: the beginning, and what follows it, in the session of today */
+    assert_fails(CS_E_REPLAY,
+        cs_guest_t3(&guest, &c.telecare.party, &c.telecare.env, cs_view_buf(&ears[0].t3), error));
+    assert_fails(CS_E_NO_SESSION,
+        cs_guest_g1(line.session, &c.telecare.env, &line.guest, cs_view_buf(&ears[0].g1_head),
+            cs_view_buf(&ears[0].g1), true, &slot, place, error));
+    telecare_hang_up(&line);
+    forget_heard(&ears[0]);
+    forget_heard(&ears[1]);
+}
+
+/* -- guessing ------------------------------------------------------------------------------------
+ */
+
+/* What L18 shows as S3, in short: a hash of NID and of what is known. */
+static void l18_s3(uint8_t s3[CS_HASH_SIZE], uint8_t key[CS_HASH_SIZE], const char *nid)
+{
+    assert_ok(cs_hmac(s3, cs_view_str("S3"), cs_view_str(nid), error));
+    assert_ok(cs_hmac(key, cs_view_str("SK"), cs_view_str(nid), error));
+}
+
+/* Does this key, or place, or token, fit anything that was heard or is stored? */
+static bool fits(const ear *e, const uint8_t guess[32])
+{
+    static const char *const labels[] = {"", "chartseal/1 reply", "chartseal/1 from i",
+        "chartseal/1 from j", "chartseal/1 row key", "chartseal/1 record key"};
+    const cs_episode *episode = p.at_patient;
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+        const cs_view head = cs_view_buf(&e->u1_head);
+        uint8_t key[32];
+        uint8_t place[CS_PLACE_SIZE];
+        cs_stream *stream = NULL;
+        cs_buf plain = {0};
+        cs_ct4 ct4;
+        uint64_t time;
+
+        memcpy(key, guess, sizeof key);
+        if (labels[i][0] != '\0')
+            assert_ok(cs_hkdf_expand(
+                key, sizeof key, (cs_view){guess, 32}, cs_view_str(labels[i]), error));
+        found =
+            found || cs_reply_open("chartseal/1 T4", key, c.suite, &c.patient.env,
+                         cs_view_buf(&e->t4), &cs_ct4_schema, &ct4, &plain, &time, NULL) == CS_OK;
+        assert_ok(cs_stream_new(&stream, key, head, error));
+        found = found ||
+                cs_stream_open(stream, &plain, cs_view_buf(&e->u1_first), false, NULL) == CS_OK;
+        for (cs_slot slot = CS_SLOT_REPORT; slot <= CS_SLOT_COPY; slot++) {
+            const uint8_t *there = cs_episode_place(episode, slot);
+            const telecare_row *row = telecare_row_of(&p, there);
+
+            assert_ok(cs_place_of(place, slot, key, error));
+            found = found || memcmp(place, there, CS_PLACE_SIZE) == 0 ||
+                    memcmp(key, there, CS_PLACE_SIZE) == 0 ||
+                    cs_chunk_open(&plain, key, (cs_view){there, CS_PLACE_SIZE}, 0,
+                        row->blocks.n == CS_BLOCK_SIZE, (cs_view){row->blocks.p, CS_BLOCK_SIZE},
+                        NULL) == CS_OK;
+        }
+        cs_stream_free(&stream);
+        cs_buf_free(&plain);
+    }
+    return found;
+}
+
+/* L18: NID can be guessed offline from S3, and gives the session key. Whoever listens has here the
+ * identities of all, their credentials, and the whole traffic with the cloud's disk. */
+static void test_offline_guess(void **state)
+{
+    static const char *const guesses[] = {"patient-0815", "patient-4711", "dr-lindqvist",
+        "hospital-north", "telecare-cloud", "pc.example", "https://telecare.example"};
+    const size_t count = sizeof guesses / sizeof guesses[0];
+    uint8_t s3[CS_HASH_SIZE];
+    uint8_t sk[CS_HASH_SIZE];
+    ear e = {.only = "PUP"};
+
+    (void)state;
+    /* the attack as such is right: of L18's S3 it finds NID and the key */
+    l18_s3(s3, sk, c.patient.id);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t tried[CS_HASH_SIZE];
+        uint8_t key[CS_HASH_SIZE];
+
+        l18_s3(tried, key, guesses[i]);
+        assert_int_equal(memcmp(tried, s3, sizeof s3) == 0, strcmp(guesses[i], c.patient.id) == 0);
+        assert_int_equal(memcmp(key, sk, sizeof sk) == 0, strcmp(guesses[i], c.patient.id) == 0);
+    }
+    lend_ear(&p, &e);
+    assert_ok(telecare_run(&p, error));
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            uint8_t guess[CS_HASH_SIZE];
+
+            assert_ok(cs_hmac(guess, cs_view_str(guesses[i]), cs_view_str(guesses[j]), error));
+            assert_false(fits(&e, guess));
+            assert_ok(cs_hash(guess, cs_view_str(guesses[i]), error));
+            assert_false(fits(&e, guess));
+        }
+    }
+    assert_false(fits(&e, c.patient.credential.binding));
+    assert_false(fits(&e, c.patient.credential.puk_decrypt + 1));
+    /* who knows one thing that was not to be guessed finds it: the test can tell */
+    assert_true(fits(&e, p.at_doctor->secrets->report_key));
+    assert_true(fits(&e, p.at_patient->secrets->tokens[CS_SLOT_COPY - 1]));
+    forget_heard(&e);
+}
+
+/* -- other doctors of the patient ----------------------------------------------------------------
+ */
+
+/* The cloud's row of a place, opened by the cloud. */
+static void open_row(telecare_play *play, const uint8_t place[CS_PLACE_SIZE], cs_row_keys *keys,
+    telecare_row **row, cs_place_value *value, cs_buf *plain)
+{
+    assert_ok(cs_row_keys_for(keys, c.telecare.storage, CS_TABLE_PLACE,
+        (cs_view){place, CS_PLACE_SIZE}, (cs_view){0}, error));
+    *row = telecare_row_of(play, place);
+    assert_non_null(*row);
+    assert_ok(cs_value_open(&cs_place_value_schema, value, plain, keys->value,
+        CS_VIEW_ARRAY(keys->row), cs_view_buf(&(*row)->value), error));
+}
+
+/* Every seal of a run's records, tried with a key; which open is counted. */
+static unsigned try_seals(telecare_play *play, const cast_actor *who, const uint8_t *key)
+{
+    unsigned opened = 0;
+
+    for (cs_slot slot = CS_SLOT_REPORT; slot <= CS_SLOT_COPY; slot++) {
+        const uint8_t *place = cs_episode_place(play->at_hospital, slot);
+        cs_place_value value;
+        cs_row_keys keys;
+        telecare_row *row;
+        cs_buf plain = {0};
+        cs_buf content = {0};
+        uint8_t tried[CS_RECORD_KEY_SIZE];
+
+        open_row(play, place, &keys, &row, &value, &plain);
+        for (size_t i = 0; who != NULL && i < value.seals.n; i++) {
+            if (cs_record_key_open(tried, &who->party, place, value.seals.items[i], NULL) == CS_OK)
+                opened++;
+        }
+        if (key != NULL &&
+            cs_chunk_open(&content, key, (cs_view){place, CS_PLACE_SIZE}, 0, value.blocks == 1,
+                (cs_view){row->blocks.p, CS_BLOCK_SIZE}, NULL) == CS_OK)
+            opened++;
+        cs_buf_free(&plain);
+        cs_buf_free(&content);
+    }
+    return opened;
+}
+
+/* L18: anyone who holds N_i of a patient computes the key with every doctor of his. Here a doctor
+ * has all of her own episode, and gets what the cloud has of the patient's episode with another;
+ * and somebody finds the patient's letter, opened, but not the key that opens letters. */
+static void test_other_doctor_of_patient(void **state)
+{
+    const cs_episode_secrets *found;
+
+    (void)state;
+    assert_ok(telecare_run(&p, error));
+    q.doctor = &c.other_doctor;
+    cast_at(&c, CAST_START + 1);
+    assert_ok(telecare_run(&q, error));
+    assert_int_equal(try_seals(&q, &c.doctor, p.at_doctor->secrets->report_key), 0);
+    assert_int_equal(try_seals(&q, &c.doctor, p.at_doctor->secrets->tokens[2]), 0);
+    /* each her own: the report by the letter's key, the measurement by her own */
+    assert_int_equal(try_seals(&p, &c.doctor, p.at_doctor->secrets->report_key), 2);
+    assert_int_equal(try_seals(&q, &c.other_doctor, q.at_doctor->secrets->report_key), 2);
+    /* the letter's secrets open the report, and nothing that came later */
+    found = p.at_patient->secrets;
+    assert_int_equal(try_seals(&p, NULL, found->report_key), 1);
+    assert_int_equal(try_seals(&p, &c.other_patient, found->tokens[1]), 0);
+    assert_int_equal(try_seals(&p, &c.hospital, found->tokens[3]), 0);
+    /* and P himself: one seal of the measurement, the diagnosis, the copy */
+    assert_int_equal(try_seals(&p, &c.patient, NULL), 3);
+}
+
+/* The wrong doctor with the right letter's secrets: she may call, and may fetch ciphertext whose
+ * places she was told, and that is all. */
+static void test_wrong_doctor_with_places(void **state)
+{
+    telecare_line line;
+    cs_buf content = {0};
+
+    (void)state;
+    assert_ok(telecare_hup(&p, error));
+    assert_ok(telecare_pup(&p, error));
+    assert_ok(telecare_call(&p, &line, "call", &c.other_doctor, NULL, error));
+    assert_ok(telecare_fetch(&p, &line, p.at_doctor, CS_SLOT_REPORT, &content, error));
+    /* her own keys in the place of the doctor's */
+    p.at_doctor->me = &c.other_doctor.party;
+    assert_fails(CS_E_RECIPIENT,
+        telecare_fetch(&p, &line, p.at_doctor, CS_SLOT_MEASUREMENT, &content, error));
+    p.at_doctor->me = &c.doctor.party;
+    telecare_hang_up(&line);
+    cs_buf_free(&content);
+}
+
+/* -- revelation ----------------------------------------------------------------------------------
+ */
+
+/* The cloud, with its keys and all it has seen, and everybody who is not invited. */
+static void test_no_revelation(void **state)
+{
+    const cast_actor *others[] = {
+        &c.telecare, &c.pc, &c.hospital, &c.other_hospital, &c.other_doctor, &c.other_patient};
+    cs_buf disk = {0};
+    ear e = {0};
+
+    (void)state;
+    lend_ear(&p, &e);
+    run_whole(&p);
+    read_disk(&p, &disk);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_int_equal(try_seals(&p, others[i], NULL), 0);
+    /* all that the cloud sees of 32 bytes, tried as a key */
+    for (size_t at = 0; at + 32 <= p.seen_of_nobody.n && at < 1000; at++)
+        assert_int_equal(try_seals(&p, NULL, p.seen_of_nobody.p + at), 0);
+    for (cs_slot slot = CS_SLOT_REPORT; slot <= CS_SLOT_COPY; slot++)
+        assert_int_equal(try_seals(&p, NULL, p.at_hospital->secrets->tokens[slot - 1]), 0);
+    {
+        const cs_view contents[] = {{p.report.p, 32}, {p.measurement.p + 500, 32},
+            {p.measurement.p + 65800, 32}, {p.diagnosis.p, 20}};
+        const cs_buf *seen[] = {&e.all, &p.seen_of_named, &p.seen_of_nobody, &disk};
+
+        for (size_t i = 0; i < 4; i++) {
+            for (size_t j = 0; j < 4; j++)
+                assert_false(share(contents[i], cs_view_buf(seen[j])));
+        }
+    }
+    cs_buf_free(&disk);
+    forget_heard(&e);
+}
+
+/* L18 has no forward secrecy. Whoever recorded the traffic and later gets every long-term key there
+ * is opens T1 to T4; but r_X and r_C are gone, and he cannot agree on C again. */
+static void check_recorded(const ear *e, bool nobody, const cast_actor *caller)
+{
+    const cs_party *cloud = &c.telecare.party;
+    cs_guest guest;
+    cs_session *session = NULL;
+    cs_upload upload;
+    uint8_t place[CS_PLACE_SIZE];
+    cs_bulk *bulk = NULL;
+    cs_buf opened = {0};
+    cs_buf plain = {0};
+    cs_buf t2 = {0};
+    cs_ct4 ct4;
+    uint64_t time;
+    int rc;
+
+    c.telecare.memory.seen_count = 0; /* he has the keys, and asks nobody */
+    if (nobody) {
+        assert_ok(cs_guest_t3(&guest, cloud, &c.telecare.env, cs_view_buf(&e->t3), error));
+        assert_ok(cs_reply_open("chartseal/1 T4", guest.reply_secret, c.suite, &c.patient.env,
+            cs_view_buf(&e->t4), &cs_ct4_schema, &ct4, &opened, &time, error));
+        assert_ok(cs_guest_t4(cloud, &c.telecare.env, &guest, &t2, &session, error));
+    } else {
+        cs_stream *stream = NULL;
+        cs_ct2 ct2;
+
+        assert_ok(cs_guest_t1(&guest, cloud, &c.telecare.env, cs_view_buf(&e->t1), error));
+        assert_ok(cs_envelope_open("chartseal/1 T2", &caller->party, &caller->env,
+            cs_view_buf(&e->t2), &cs_ct2_schema, &ct2, &opened, &time, NULL, error));
+        /* nothing in T2 is the key, as in L18 */
+        assert_ok(cs_stream_new(&stream, ct2.tag_c.p, cs_view_buf(&e->u1_head), error));
+        assert_fails(
+            CS_E_DECRYPT, cs_stream_open(stream, &plain, cs_view_buf(&e->u1_first), false, error));
+        cs_stream_free(&stream);
+        assert_ok(cs_guest_t2(cloud, &c.telecare.env, &guest, &t2, &session, error));
+    }
+    rc =
+        cs_guest_u1(session, &c.telecare.env, &guest, TELECARE_BLOCKS_MAX, cs_view_buf(&e->u1_head),
+            cs_view_buf(&e->u1_first), false, &plain, &upload, place, &bulk, NULL);
+    assert_int_not_equal(rc, CS_OK);
+    assert_int_equal(plain.n, 0);
+    cs_session_free(&session);
+    cs_buf_free(&opened);
+    cs_buf_free(&plain);
+    cs_buf_free(&t2);
+}
+
+static void test_forward_secrecy(void **state)
+{
+    ear named = {.only = "HUP"};
+    ear nobody = {.only = "PUP"};
+
+    (void)state;
+    lend_ear(&p, &named);
+    assert_ok(telecare_hup(&p, error));
+    lend_ear(&p, &nobody);
+    assert_ok(telecare_pup(&p, error));
+    p.tamper = NULL;
+    check_recorded(&named, false, &c.hospital);
+    check_recorded(&nobody, true, NULL);
+    forget_heard(&named);
+    forget_heard(&nobody);
+}
+
+/* A session's first message under the key that comes of this sum and this C. */
+static bool opens_with(const uint8_t salt[CS_HASH_SIZE], const cs_point *sum, const cs_point *third,
+    cs_view head, cs_view chunk)
+{
+    const size_t n = cs_point_size(c.suite);
+    const cs_message_key name = {.label = cs_view_str("chartseal/1 G1"), .sequence = 0};
+    uint8_t ikm[2 * CS_POINT_MAX];
+    uint8_t sek[CS_HASH_SIZE];
+    uint8_t from_i[CS_HASH_SIZE];
+    uint8_t key[CS_AEAD_KEY_SIZE];
+    cs_stream *stream = NULL;
+    cs_buf info = {0};
+    cs_buf plain = {0};
+    bool opened;
+
+    memcpy(ikm, sum->b, n);
+    memcpy(ikm + n, third->b, n);
+    assert_ok(cs_hkdf_extract(sek, (cs_view){salt, CS_HASH_SIZE}, (cs_view){ikm, 2 * n}, error));
+    assert_ok(cs_hkdf_expand(
+        from_i, sizeof from_i, CS_VIEW_ARRAY(sek), cs_view_str("chartseal/1 from i"), error));
+    assert_ok(cs_encode(&info, &cs_message_key_schema, &name, error));
+    assert_ok(cs_hkdf_expand(key, sizeof key, CS_VIEW_ARRAY(from_i), cs_view_buf(&info), error));
+    assert_ok(cs_stream_new(&stream, key, head, error));
+    opened = cs_stream_open(stream, &plain, chunk, true, NULL) == CS_OK;
+    cs_stream_free(&stream);
+    cs_buf_free(&info);
+    cs_buf_free(&plain);
+    return opened;
+}
+
+/* With S_C, S_X and all that was sent one has A and B, and everything of the key but C. Nothing
+ * else that is at hand does in its place; C itself, which took r, does. */
+static void check_all_but_c(const cast_actor *caller)
+{
+    const cs_credential *cloud = &c.telecare.credential;
+    const cs_fetch fetch = {.time = CAST_START, .slot = 1, .place = CS_VIEW_ARRAY(cloud->binding)};
+    cs_scalar *r_x = NULL;
+    cs_scalar *r_c = NULL;
+    cs_point at_x;
+    cs_point at_c;
+    cs_point a;
+    cs_point b;
+    cs_point sum;
+    cs_point third;
+    cs_session *session = NULL;
+    cs_bulk *none = NULL;
+    uint8_t salt[CS_HASH_SIZE];
+    cs_transcript transcript;
+    cs_buf head = {0};
+    cs_buf chunk = {0};
+    bool final;
+
+    assert_ok(cs_ephemeral(&r_x, &at_x, c.suite, error));
+    assert_ok(cs_ephemeral(&r_c, &at_c, c.suite, error));
+    {
+        const cs_handshake handshake = {.cloud = &c.cloud,
+            .starts = true,
+            .r = r_x,
+            .scalar = caller == NULL ? NULL : caller->party.scalar,
+            .own = caller == NULL ? NULL : &caller->credential,
+            .peer = cloud,
+            .r_own = &at_x,
+            .r_peer = &at_c,
+            .t_own = CAST_START,
+            .t_peer = CAST_START};
+
+        assert_ok(cs_session_agree(&session, &handshake, error));
+    }
+    assert_ok(cs_session_put(session, "chartseal/1 G1", CAST_START, &cs_fetch_schema, &fetch, 0,
+        &head, &chunk, &final, &none, error));
+    transcript = (cs_transcript){.suite = c.suite,
+        .pk = cs_point_view(&c.cloud.pk),
+        .credential_i = caller == NULL ? (cs_view){0} : cs_credential_view(&caller->credential),
+        .credential_j = cs_credential_view(cloud),
+        .r_i = cs_point_view(&at_x),
+        .r_j = cs_point_view(&at_c),
+        .t_i = CAST_START,
+        .t_j = CAST_START};
+    assert_ok(cs_message_hash(salt, &cs_transcript_schema, &transcript, error));
+    assert_ok(cs_key_scalar_mul(c.telecare.party.scalar, &at_x, &a, error));
+    sum = a;
+    b = a;
+    if (caller != NULL) {
+        assert_ok(cs_key_scalar_mul(caller->party.scalar, &at_c, &b, error));
+        assert_ok(cs_point_add(&sum, &a, &b, error));
+    }
+    {
+        const cs_point *at_hand[] = {&a, &b, &sum, &at_x, &at_c, &cloud->y, &c.cloud.pk};
+
+        for (size_t i = 0; i < sizeof at_hand / sizeof at_hand[0]; i++)
+            assert_false(
+                opens_with(salt, &sum, at_hand[i], cs_view_buf(&head), cs_view_buf(&chunk)));
+    }
+    assert_ok(cs_point_mul(&third, r_x, &at_c, error));
+    assert_true(opens_with(salt, &sum, &third, cs_view_buf(&head), cs_view_buf(&chunk)));
+    cs_session_free(&session);
+    cs_secret_free(&r_x);
+    cs_secret_free(&r_c);
+    cs_buf_free(&head);
+    cs_buf_free(&chunk);
+}
+
+static void test_all_keys_but_c(void **state)
+{
+    (void)state;
+    check_all_but_c(&c.hospital);
+    check_all_but_c(&c.doctor);
+    check_all_but_c(NULL);
+}
+
+/* Whoever has the cloud's PRK, but not its S_C, is not taken for it, by name or by nobody; nor is a
+ * caller without his S_X. */
+static void test_without_scalar(void **state)
+{
+    cast_actor *who[] = {&c.telecare, &c.hospital, &c.doctor};
+    telecare_line line;
+    cs_key *right;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof who / sizeof who[0]; i++) {
+        right = who[i]->party.scalar;
+        who[i]->party.scalar = c.other_hospital.scalar;
+        assert_fails(CS_E_DECRYPT, telecare_run(&p, error));
+        who[i]->party.scalar = right;
+    }
+    assert_ok(telecare_run(&p, error));
+    cast_at(&c, CAST_START + 1);
+    right = c.telecare.party.scalar;
+    c.telecare.party.scalar = c.other_hospital.scalar;
+    assert_fails(CS_E_DECRYPT, telecare_call(&p, &line, "call", &c.patient, p.at_patient, error));
+    c.telecare.party.scalar = right;
+    telecare_hang_up(&line);
+}
+
+/* -- forgery -------------------------------------------------------------------------------------
+ */
+
+/* A record put at a place by the cloud, or with it: under a key that the forger draws, sealed to
+ * readers as an honest one, of these statements and this content (of less than a block). */
+static void plant(telecare_play *play, cs_slot slot, const cs_episode_part *part, cs_view content)
+{
+    static uint8_t plain[CS_BLOCK_PLAIN];
+    const cs_slot_rule *rule = cs_slot_rule_of(slot);
+    const uint8_t *place = cs_episode_place(play->at_hospital, slot);
+    const cs_front front = {.statements = {{cs_view_buf(&part->statement)}, 1},
+        .certificates = {{cs_view_buf(&part->certificate)}, 1}};
+    uint8_t seals[CS_RECORD_SEALS_MAX][CS_RECORD_SEAL_SIZE];
+    cs_place_value value = {.slot = slot, .ends = (uint64_t)play->ends, .blocks = 1};
+    uint8_t key[CS_RECORD_KEY_SIZE];
+    telecare_row *row = telecare_row_of(play, place);
+    cs_row_keys keys;
+    cs_buf bytes = {0};
+
+    assert_ok(cs_encode(&bytes, &cs_front_schema, &front, error));
+    memset(plain, 0, sizeof plain);
+    plain[2] = (uint8_t)(bytes.n >> 8);
+    plain[3] = (uint8_t)bytes.n;
+    memcpy(plain + 4, bytes.p, bytes.n);
+    memcpy(plain + 4 + bytes.n, content.p, content.n);
+    if (slot == CS_SLOT_REPORT)
+        memcpy(key, play->at_hospital->secrets->report_key, sizeof key);
+    else
+        cs_random(key, sizeof key);
+    for (size_t i = 0; i < rule->seals; i++) {
+        assert_ok(cs_record_key_seal(seals[i],
+            cs_episode_party(play->at_hospital, rule->readers[i])->puk_decrypt, place, key, error));
+        value.seals.items[value.seals.n++] = CS_VIEW_ARRAY(seals[i]);
+    }
+    cs_buf_clear(&row->blocks);
+    cs_buf_clear(&row->value);
+    assert_ok(cs_chunk_seal(
+        &row->blocks, key, (cs_view){place, CS_PLACE_SIZE}, 0, true, CS_VIEW_ARRAY(plain), error));
+    assert_ok(cs_row_keys_for(&keys, c.telecare.storage, CS_TABLE_PLACE,
+        (cs_view){place, CS_PLACE_SIZE}, (cs_view){0}, error));
+    assert_ok(cs_value_seal(
+        &row->value, keys.value, CS_VIEW_ARRAY(keys.row), &cs_place_value_schema, &value, error));
+    cs_buf_free(&bytes);
+}
+
+/* What `part` says, said by somebody else: under his own signature. */
+static void sign_again(cs_episode_part *out, const cs_episode_part *part, const cast_actor *who)
+{
+    cs_statement statement;
+    cs_signed whole;
+
+    memset(out, 0, sizeof *out);
+    assert_ok(cs_decode(&cs_signed_schema, &whole, cs_view_buf(&part->statement), error));
+    assert_ok(cs_decode(&cs_statement_schema, &statement, whole.body, error));
+    assert_ok(cs_signed_make(&out->statement, who->sign, &cs_statement_schema, &statement, error));
+    assert_ok(cs_buf_set(&out->certificate, who->party.certificate, error));
+}
+
+/* The cloud, another hospital, another doctor, the patient and the doctor themselves in the name of
+ * whom they are not. */
+static void test_no_forgery(void **state)
+{
+    const cast_actor *forgers[] = {
+        &c.telecare, &c.other_hospital, &c.other_doctor, &c.other_patient, &c.pc};
+    cs_episode_part forged;
+    const cs_episode_part *real;
+
+    (void)state;
+    p.measurement.n = 1000;
+    for (size_t i = 0; i < sizeof forgers / sizeof forgers[0]; i++) {
+        telecare_forget(&p);
+        telecare_empty_cloud(&p);
+        cast_at(&c, CAST_START + (int64_t)i);
+        assert_ok(telecare_hup(&p, error));
+        real = cs_episode_part_of(p.at_hospital, CS_SLOT_REPORT);
+        sign_again(&forged, real, forgers[i]);
+        plant(&p, CS_SLOT_REPORT, &forged, p.report);
+        assert_fails(CS_E_SIGNATURE, telecare_pup(&p, error));
+        cs_episode_part_free(&forged);
+        plant(&p, CS_SLOT_REPORT, real, p.report); /* the real one goes through, so planted */
+        c.telecare.memory.seen_count = 0;
+        assert_ok(telecare_pup(&p, error));
+        real = cs_episode_part_of(p.at_patient, CS_SLOT_MEASUREMENT);
+        sign_again(&forged, real, forgers[i]);
+        plant(&p, CS_SLOT_MEASUREMENT, &forged, p.measurement);
+        assert_fails(CS_E_SIGNATURE, telecare_tp(&p, error));
+        cs_episode_part_free(&forged);
+        sign_again(&forged, real, &c.doctor); /* D in P's name */
+        plant(&p, CS_SLOT_MEASUREMENT, &forged, p.measurement);
+        cast_at(&c, CAST_START + 100 + (int64_t)i);
+        assert_fails(CS_E_SIGNATURE, telecare_tp(&p, error));
+        cs_episode_part_free(&forged);
+        plant(&p, CS_SLOT_MEASUREMENT, real, p.measurement);
+        cast_at(&c, CAST_START + 200 + (int64_t)i);
+        cs_buf_clear(&p.report_at_d);
+        assert_ok(telecare_tp(&p, error));
+        sign_again(&forged, cs_episode_part_of(p.at_doctor, CS_SLOT_DIAGNOSIS), &c.patient);
+        plant(&p, CS_SLOT_DIAGNOSIS, &forged, p.diagnosis); /* P in D's name */
+        assert_fails(CS_E_SIGNATURE, telecare_cp(&p, error));
+        cs_episode_part_free(&forged);
+    }
+}
+
+/* A bit of what the cloud keeps, anywhere. */
+static void test_altered_at_rest(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < CS_BLOCK_SIZE; at += 8111) {
+        telecare_row *row;
+
+        cast_at(&c, CAST_START + (int64_t)at);
+        telecare_forget(&p);
+        telecare_empty_cloud(&p);
+        assert_ok(telecare_hup(&p, error));
+        row = telecare_row_of(&p, cs_episode_place(p.at_hospital, CS_SLOT_REPORT));
+        row->blocks.p[at] ^= 1;
+        assert_fails(CS_E_DECRYPT, telecare_pup(&p, error));
+        row->blocks.p[at] ^= 1;
+        cast_at(&c, CAST_START + (int64_t)at + 1);
+        assert_ok(telecare_pup(&p, error));
+    }
+}
+
+/* L18: signatures cover h(m) alone, so what a doctor signed for one counts for all. Here D's
+ * diagnosis of one patient, and of the same patient in another episode, is put into a place where D
+ * is awaited, with the very same content. */
+static void plant_from_other_episode(cast_actor *patient)
+{
+    cs_buf again = {0};
+
+    p.patient = &c.patient;
+    q.patient = patient;
+    cast_at(&c, CAST_START);
+    assert_ok(telecare_run(&p, error));
+    cast_at(&c, CAST_START + 1);
+    telecare_forget(&q);
+    telecare_empty_cloud(&q);
+    assert_ok(telecare_hup(&q, error));
+    assert_ok(telecare_pup(&q, error));
+    plant(&q, CS_SLOT_DIAGNOSIS, cs_episode_part_of(p.at_doctor, CS_SLOT_DIAGNOSIS), p.diagnosis);
+    assert_fails(CS_E_RECIPIENT, telecare_cp(&q, error));
+    assert_int_equal(q.diagnosis_at_p.n, 0);
+    cs_buf_free(&again);
+    telecare_forget(&p);
+    telecare_forget(&q);
+}
+
+static void test_signature_of_another_episode(void **state)
+{
+    uint8_t digest[CS_HASH_SIZE];
+    uint8_t sig_d[CS_SIGNATURE_SIZE];
+
+    (void)state;
+    /* a signature over h(m), as in L18, is good wherever m is */
+    assert_ok(cs_hash(digest, p.diagnosis, error));
+    assert_ok(cs_key_sign(c.doctor.sign, digest, sig_d, error));
+    assert_ok(cs_ecdsa_verify(CS_VIEW_ARRAY(c.doctor.credential.puk_sign), digest, sig_d, error));
+    plant_from_other_episode(&c.other_patient);
+    plant_from_other_episode(&c.patient);
+}
+
+/* The diagnosis of a measurement that P has meanwhile exchanged, or the cloud for him. */
+static void test_diagnosis_of_other_measurement(void **state)
+{
+    const cs_content other = telecare_content((cs_view){p.measurement.p + 7, 500});
+    cs_episode_part part;
+
+    (void)state;
+    p.measurement.n = 1000;
+    assert_ok(telecare_hup(&p, error));
+    assert_ok(telecare_pup(&p, error));
+    /* P signs another, and has the cloud put it there after D has read the first */
+    assert_ok(telecare_tp(&p, error));
+    assert_ok(
+        cs_statement_sign(&part, p.at_patient, &c.patient.env, CS_SLOT_MEASUREMENT, &other, error));
+    part.known = true;
+    cs_episode_part_move(cs_episode_part_of(p.at_patient, CS_SLOT_MEASUREMENT), &part);
+    assert_fails(CS_E_RECIPIENT, telecare_cp(&p, error));
+}
+
+/* L18 has no times: what was said once can be said for ever. */
+static void test_old_messages(void **state)
+{
+    ear named = {.only = "HUP"};
+    ear nobody = {.only = "PUP"};
+    cs_guest guest;
+
+    (void)state;
+    lend_ear(&p, &named);
+    assert_ok(telecare_hup(&p, error));
+    lend_ear(&p, &nobody);
+    assert_ok(telecare_pup(&p, error));
+    c.telecare.memory.seen_count = 0; /* a cloud that has forgotten */
+    cast_at(&c, CAST_START + CS_DELTA_T_DEFAULT + 1);
+    assert_fails(CS_E_STALE,
+        cs_guest_t1(&guest, &c.telecare.party, &c.telecare.env, cs_view_buf(&named.t1), error));
+    assert_fails(CS_E_STALE,
+        cs_guest_t3(&guest, &c.telecare.party, &c.telecare.env, cs_view_buf(&nobody.t3), error));
+    cast_at(&c, p.ends + 1);
+    p.tamper = NULL;
+    assert_fails(CS_E_EXPIRED, telecare_tp(&p, error));
+    assert_fails(CS_E_EXPIRED, telecare_cp(&p, error));
+    forget_heard(&named);
+    forget_heard(&nobody);
+}
+
+/* D knows all places and writes to one: with what she has she occupies none of the patient's. */
+static void test_place_is_no_token(void **state)
+{
+    const cs_content about = telecare_content(p.measurement);
+    cs_writing *writing = NULL;
+    telecare_line line;
+
+    (void)state;
+    assert_ok(telecare_hup(&p, error));
+    assert_ok(telecare_call(&p, &line, "call", &c.patient, p.at_patient, error));
+    assert_ok(telecare_fetch(&p, &line, p.at_patient, CS_SLOT_REPORT, &p.report_at_p, error));
+    /* the place for the token, and D's own token, as who writes anonymously */
+    assert_ok(cs_pup_new(&writing, p.at_patient, &c.patient.env, &about, error));
+    memcpy(p.at_patient->secrets->tokens[CS_SLOT_MEASUREMENT - 1],
+        cs_episode_place(p.at_doctor, CS_SLOT_MEASUREMENT), CS_PLACE_SIZE);
+    assert_fails(CS_E_NOT_FOUND, telecare_send(&p, &line, writing, p.measurement, error));
+    telecare_hang_up(&line);
+    cast_at(&c, CAST_START + 1);
+    assert_ok(telecare_call(&p, &line, "call", &c.patient, p.at_patient, error));
+    memcpy(p.at_patient->secrets->tokens[CS_SLOT_MEASUREMENT - 1],
+        p.at_doctor->secrets->tokens[CS_SLOT_DIAGNOSIS - 1], CS_PLACE_TOKEN_SIZE);
+    assert_fails(CS_E_NOT_FOUND, telecare_send(&p, &line, writing, p.measurement, error));
+    telecare_hang_up(&line);
+    cs_writing_free(&writing);
+}
+
+/* A hospital that is not the episode's, with its token stolen: what H brought stays. */
+static void test_wrong_hospital(void **state)
+{
+    const cs_content about = telecare_content(p.diagnosis);
+    cs_episode_part part;
+    cs_writing *writing = NULL;
+    telecare_line line;
+
+    (void)state;
+    assert_ok(telecare_hup(&p, error));
+    assert_ok(
+        cs_statement_sign(&part, p.at_hospital, &c.hospital.env, CS_SLOT_REPORT, &about, error));
+    assert_ok(cs_writing_new(&writing, p.at_hospital, CS_SLOT_REPORT, &part, error));
+    assert_ok(telecare_call(&p, &line, "call", &c.other_hospital, NULL, error));
+    assert_fails(CS_E_ORDER, telecare_send(&p, &line, writing, p.diagnosis, error));
+    telecare_hang_up(&line);
+    cs_writing_free(&writing);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_patient_anonymity, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_unlinkability, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_disk_alone, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_second_message_of_pup, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_offline_guess, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_other_doctor_of_patient, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_wrong_doctor_with_places, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_no_revelation, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_forward_secrecy, open_plays, close_plays),
+        cmocka_unit_test(test_all_keys_but_c),
+        cmocka_unit_test_setup_teardown(test_without_scalar, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_no_forgery, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_altered_at_rest, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_signature_of_another_episode, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(
+            test_diagnosis_of_other_measurement, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_old_messages, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_place_is_no_token, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_wrong_hospital, open_plays, close_plays),
+    };
+
+    return cmocka_run_group_tests(tests, open_cast, close_cast);
+}
