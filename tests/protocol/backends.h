@@ -3,8 +3,8 @@
 #define CHARTSEAL_TEST_BACKENDS_H
 
 /*
- * The kinds of tokens that a whole visit runs over, and what each can do. A backend is a file with
- * a table of rows; the test has one body for all of them.
+ * The kinds of tokens that a visit and telecare run over, and what each can do. A backend is a file
+ * with a table of rows; a test has one body for all of them.
  */
 
 #include "cast.h"
@@ -31,5 +31,14 @@ cs_token *make_soft_sealed(const char *name); /* takes S_X in no other way */
 cs_token *make_softhsm(const char *name);
 void softhsm_set_up(void);
 void softhsm_tear_down(void);
+
+/* Whether the test's argument asks for the rows that need a simulator, and no more. */
+bool backends_wants_tpms(int argc, char **argv);
+/* `test` over each row that does or does not need a simulator; for main to return. SKIPPED where
+ * the simulator is missing. */
+#define SKIPPED 77 /* ctest's SKIP_RETURN_CODE */
+int backends_run(bool simulator, void (*test)(const backend *b));
+/* A party's operations; those of a sealed S_X are one agree more each. */
+void backend_check_ops(const char *who, cs_op_counts got, cs_op_counts want, cs_custody custody);
 
 #endif

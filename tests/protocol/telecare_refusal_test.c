@@ -19,6 +19,7 @@ static int open_cast(void **state)
 {
     (void)state;
     cast_open(&c, CS_SUITE_ED25519, make_soft);
+    cast_open_telecare(&c, make_soft);
     return 0;
 }
 
@@ -371,6 +372,7 @@ static void test_revoked_certificate(void **state)
 
     (void)state;
     cast_open(&other, CS_SUITE_P256, make_soft);
+    cast_open_telecare(&other, make_soft);
     telecare_open(&q, &other);
     assert_ok(telecare_hup(&q, error));
     assert_ok(telecare_pup(&q, error));

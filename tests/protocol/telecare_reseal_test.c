@@ -272,6 +272,7 @@ static void test_lies(void **state)
 {
     (void)state;
     cast_open(&c, CS_SUITE_ED25519, make_soft);
+    cast_open_telecare(&c, make_soft);
     telecare_open(&p, &c);
     p.report.n = 100;
     p.measurement.n = 66000; /* two blocks */

@@ -1,30 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole visit over every backend that CHARTSEAL's tests have: what arrives, and at which price in
- * token operations. With the argument "tpm" over those that need a simulated TPM, and no more; else
- * over the others. */
+/* A whole visit over every backend that there is: what arrives, and at which price in token
+ * operations. With the argument "tpm" over those that need a simulated TPM, and no more. */
 #include "backends.h"
 #include "play.h"
 #include "soft_token.h"
-#include "swtpm.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define ROWS_MAX 16
-#define SKIPPED 77 /* ctest's SKIP_RETURN_CODE */
-
-/* A sealed S_X costs one agreement more each time. */
-static void check_ops(const char *who, cs_op_counts got, uint64_t sign, uint64_t agree,
-    uint64_t scalar_mul, cs_custody custody)
-{
-    agree += custody == CS_CUSTODY_SEALED ? scalar_mul : 0;
-    if (got.sign != sign || got.agree != agree || got.scalar_mul != scalar_mul || got.issue != 0 ||
-        got.prf != 0)
-        fail_msg("%s: %llu sign, %llu agree, %llu scalar_mul, %llu issue, %llu prf", who,
-            (unsigned long long)got.sign, (unsigned long long)got.agree,
-            (unsigned long long)got.scalar_mul, (unsigned long long)got.issue,
-            (unsigned long long)got.prf);
-}
 
 static void check_custody(const cast_actor *actor, cs_custody custody)
 {
@@ -44,30 +26,19 @@ static void check_visit(const backend *b)
     assert_true(cs_view_equal(cs_view_buf(&p.emr_seen), p.emr));
     assert_true(cs_view_equal(cs_view_buf(&p.dinf_seen), p.dinf));
     assert_true(cs_view_equal(cs_view_buf(&p.dinf_filed), p.dinf));
-    check_ops("patient", p.patient_ops, 2, 1, 1, b->patients);
-    check_ops("doctor", p.doctor_ops, 4, 3, 2, b->others);
-    check_ops("hospital", p.hospital_ops, 1, 1, 1, b->others);
-    check_ops("cloud", p.cloud_ops, 1, 1, 0, b->others);
-    check_ops("filing", p.filing_ops, 0, 0, 0, b->others);
+    backend_check_ops("patient", p.patient_ops,
+        (cs_op_counts){.sign = 2, .agree = 1, .scalar_mul = 1}, b->patients);
+    backend_check_ops(
+        "doctor", p.doctor_ops, (cs_op_counts){.sign = 4, .agree = 3, .scalar_mul = 2}, b->others);
+    backend_check_ops("hospital", p.hospital_ops,
+        (cs_op_counts){.sign = 1, .agree = 1, .scalar_mul = 1}, b->others);
+    backend_check_ops("cloud", p.cloud_ops, (cs_op_counts){.sign = 1, .agree = 1}, b->others);
+    backend_check_ops("filing", p.filing_ops, (cs_op_counts){0}, b->others);
     check_custody(&c.patient, b->patients);
     check_custody(&c.doctor, b->others);
     check_custody(&c.hospital, b->others);
     play_close(&p);
     cast_close(&c);
-}
-
-static void test_backend(void **state)
-{
-    const backend *const *row = *state;
-    const backend *b = *row;
-
-    if (b->simulator && !swtpm_available())
-        skip();
-    if (b->set_up != NULL)
-        b->set_up();
-    check_visit(b);
-    if (b->tear_down != NULL)
-        b->tear_down();
 }
 
 /* Content of every awkward length: none, one byte, a chunk and its neighbours. */
@@ -227,34 +198,6 @@ static void test_revocation_list(void **state)
     cast_close(&c);
 }
 
-/* The rows of all tables that need a simulator, or that need none. */
-static size_t find_rows(const backend *rows[ROWS_MAX], bool simulator)
-{
-    const backend *const tables[] = {soft_backends, softhsm_backends, tpm_backends};
-    size_t n = 0;
-
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        for (const backend *b = tables[i]; b->name != NULL; b++) {
-            assert_true(n < ROWS_MAX);
-            if (b->simulator == simulator)
-                rows[n++] = b;
-        }
-    }
-    return n;
-}
-
-static int run_rows(bool simulator)
-{
-    const backend *rows[ROWS_MAX];
-    struct CMUnitTest tests[ROWS_MAX];
-    size_t n = find_rows(rows, simulator);
-
-    for (size_t i = 0; i < n; i++)
-        tests[i] = (struct CMUnitTest){
-            .name = rows[i]->name, .test_func = test_backend, .initial_state = &rows[i]};
-    return _cmocka_run_group_tests(simulator ? "with TPMs" : "without TPMs", tests, n, NULL, NULL);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -266,7 +209,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_revocation_list),
     };
 
-    if (argc > 1 && strcmp(argv[1], "tpm") == 0)
-        return swtpm_available() ? run_rows(true) : SKIPPED;
-    return run_rows(false) + cmocka_run_group_tests(tests, NULL, NULL);
+    if (backends_wants_tpms(argc, argv))
+        return backends_run(true, check_visit);
+    return backends_run(false, check_visit) + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,6 +216,10 @@ void cast_open(cast *c, cs_suite suite, cast_token_fn make)
     open_member(c, &c->other_doctor, "dr-moreau", CS_ROLE_DOCTOR, make);
     open_member(c, &c->patient, "patient-4711", CS_ROLE_PATIENT, make);
     open_member(c, &c->other_patient, "patient-0815", CS_ROLE_PATIENT, make);
+}
+
+void cast_open_telecare(cast *c, cast_token_fn make)
+{
     open_member(c, &c->telecare, "telecare-cloud", CS_ROLE_CLOUD, make);
     assert_ok(cs_key_generate(
         &c->telecare.storage, c->telecare.token, "storage", CS_USE_PRF, c->suite, error));

@@ -54,8 +54,10 @@ typedef struct cast {
     cast_actor telecare; /* the cloud of telecare episodes */
 } cast;
 
-/* Everybody registered, at CAST_START. `make` opens a fresh token. */
+/* Everybody of a visit registered, at CAST_START. `make` opens a fresh token. */
 void cast_open(cast *c, cs_suite suite, cast_token_fn make);
+/* And the cloud of telecare, which no visit needs. */
+void cast_open_telecare(cast *c, cast_token_fn make);
 void cast_close(cast *c);
 /* Set everybody's clock. */
 void cast_at(cast *c, int64_t now);
