@@ -10,11 +10,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TPMS_MAX 8 /* as many as the cast has actors */
 #define PIN "13572468"
 
 static char directory[64];
-static swtpm tpms[TPMS_MAX];
+static swtpm tpms[CAST_ACTORS];
 static size_t count;
 
 static void set_up(void)
@@ -66,7 +65,7 @@ static cs_token *make_tpm(const char *name)
     cs_token *token = NULL;
     swtpm *tpm;
 
-    assert_true(count < TPMS_MAX);
+    assert_true(count < CAST_ACTORS);
     tpm = &tpms[count++];
     make_directory(state, sizeof state, "state", name);
     make_directory(keys, sizeof keys, "keys", name);

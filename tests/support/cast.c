@@ -75,10 +75,10 @@ static void open_actor(cast *c, cast_actor *actor, const char *id, cs_role role,
 
 static cast_actor *nth_actor(cast *c, size_t i)
 {
-    cast_actor *all[] = {&c->authority, &c->pc, &c->hospital, &c->doctor, &c->patient,
+    cast_actor *all[CAST_ACTORS] = {&c->authority, &c->pc, &c->hospital, &c->doctor, &c->patient,
         &c->other_doctor, &c->other_patient, &c->other_hospital, &c->telecare};
 
-    return i < sizeof all / sizeof all[0] ? all[i] : NULL;
+    return i < CAST_ACTORS ? all[i] : NULL;
 }
 
 static void share_trust(cast *c, cs_view crl)

@@ -20,6 +20,7 @@
 #define CAST_HOUR 3600000LL
 #define CAST_YEAR 31536000000LL
 #define CAST_SEEN_MAX 256
+#define CAST_ACTORS 9 /* of a cast: as many tokens */
 
 typedef struct cast_memory {
     uint8_t seen[CAST_SEEN_MAX][CS_HASH_SIZE];
