@@ -155,8 +155,7 @@ static CK_RV store_public(p11_job *job, const char *label, const cs_point *y, CK
     return P11(job, C_CreateObject, template, sizeof template / sizeof template[0], out);
 }
 
-/* Once the new key is proved good, the old one goes. Should that fail half-way, two keys have the
- * label, which the next delivery mends; there is never none. */
+/* A key of that label from before stays beside it: whoever uses that one says when it may go. */
 CK_RV p11_settle_scalar(
     p11_job *job, CK_OBJECT_HANDLE object, const char *label, const cs_point *y, p11_key *key)
 {
@@ -170,7 +169,6 @@ CK_RV p11_settle_scalar(
     if (rv != CKR_OK || job->rc != CS_OK) {
         p11_destroy(job, object);
         p11_destroy(job, public_key);
-        return rv;
     }
-    return p11_remove_label(job, label, object, public_key);
+    return rv;
 }

@@ -21,26 +21,27 @@ static CK_RV derive_in_form(p11_job *job, CK_OBJECT_HANDLE object, cs_view point
 }
 
 /* PKCS#11 allows the peer's point raw or as DER OCTET STRING, and modules differ in which they
- * take. What a module took once is remembered. */
+ * take. What a token took once is remembered: behind one module, such as p11-kit's proxy, can be
+ * several. */
 CK_RV p11_derive(p11_job *job, CK_OBJECT_HANDLE object, cs_view peer, CK_ATTRIBUTE *template,
     CK_ULONG n, CK_OBJECT_HANDLE *out)
 {
-    p11_module *module = job->token->module;
+    p11_token *token = job->token;
     uint8_t der[P11_EC_POINT_MAX];
-    int form = module->peer_form;
+    int form = token->peer_form;
     CK_RV rv = CKR_OK;
 
     if (form != P11_PEER_DER) {
         rv = derive_in_form(job, object, peer, template, n, out);
         if (form == P11_PEER_RAW || rv == CKR_OK || p11_rv_is_lost(rv)) {
             if (rv == CKR_OK && form == P11_PEER_UNKNOWN)
-                module->peer_form = P11_PEER_RAW;
+                token->peer_form = P11_PEER_RAW;
             return rv;
         }
     }
     rv = derive_in_form(job, object, (cs_view){der, p11_point_der(der, peer)}, template, n, out);
     if (rv == CKR_OK)
-        module->peer_form = P11_PEER_DER;
+        token->peer_form = P11_PEER_DER;
     return rv;
 }
 

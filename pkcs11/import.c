@@ -59,10 +59,10 @@ static CK_RV import_work(p11_job *job, void *context)
     job->rc = p11_own_id(id, cs_point_view(i->y), job->error);
     if (job->rc != CS_OK)
         return CKR_OK;
+    job->committed = true; /* lost on the way, it may have been made: not done twice */
     rv = p11_create_x25519(job, i->k, i->label, CS_VIEW_ARRAY(id), true, &object);
     if (rv != CKR_OK)
         return rv;
-    job->committed = true;
     return p11_settle_scalar(job, object, i->label, i->y, i->key);
 }
 

@@ -16,6 +16,7 @@ const cs_key_ops p11_key_ops = {
     .scalar_mul = p11_scalar_mul,
     .issue = p11_issue,
     .prf = p11_prf,
+    .remove_others = p11_key_remove_others,
     .close = close_key,
 };
 
@@ -447,7 +448,7 @@ static CK_RV destroy_work(p11_job *job, void *context)
 {
     const char *label = context;
 
-    return p11_remove_label(job, label, CK_INVALID_HANDLE, CK_INVALID_HANDLE);
+    return p11_remove_label(job, label, (cs_view){NULL, 0});
 }
 
 int p11_key_destroy(cs_token *base, const char *label, cs_error *error)
@@ -457,4 +458,21 @@ int p11_key_destroy(cs_token *base, const char *label, cs_error *error)
     (void)snprintf(text, sizeof text, "%s", label);
     text[CS_LABEL_MAX] = '\0';
     return p11_run((p11_token *)base, NULL, destroy_work, text, error);
+}
+
+static CK_RV remove_others_work(p11_job *job, void *context)
+{
+    const p11_key *key = context;
+
+    return p11_remove_label(job, key->base.info.label, (cs_view){key->id, key->id_size});
+}
+
+/* By its CKA_ID; without one there is no telling which is which. */
+int p11_key_remove_others(cs_key *base, cs_error *error)
+{
+    p11_key *key = (p11_key *)base;
+
+    if (key->id_size == 0 || key->base.info.label[0] == '\0')
+        return CS_OK;
+    return p11_run(key->token, key, remove_others_work, key, error);
 }

@@ -3,6 +3,7 @@
 #include "p11.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A session that is not logged in is shown no private objects, without any error: what it does not
@@ -251,18 +252,47 @@ CK_RV p11_find_label(
     return rv;
 }
 
-CK_RV p11_remove_label(
-    p11_job *job, const char *label, CK_OBJECT_HANDLE keep, CK_OBJECT_HANDLE keep_public)
+/* Is it of that label, and not to be kept? Some tokens find more than they are asked for, and what
+ * is destroyed is gone. */
+static CK_RV is_to_go(
+    p11_job *job, CK_OBJECT_HANDLE object, const char *label, cs_view keep, bool *to_go)
 {
-    CK_OBJECT_HANDLE handles[64];
-    CK_ULONG count;
-    CK_RV rv = p11_find_label(job, label, handles, sizeof handles / sizeof handles[0], &count);
+    unsigned char text[CS_LABEL_MAX];
+    uint8_t id[P11_ID_MAX];
+    CK_ULONG text_size = sizeof text, id_size = sizeof id;
+    CK_RV rv = p11_read(job, object, CKA_LABEL, text, &text_size);
 
+    *to_go = false;
+    if (rv == CKR_OK)
+        rv = p11_read(job, object, CKA_ID, id, &id_size);
+    if (rv == CKR_OK)
+        *to_go = cs_view_equal((cs_view){text, text_size}, cs_view_str(label)) &&
+                 (keep.n == 0 || !cs_view_equal((cs_view){id, id_size}, keep));
+    return rv;
+}
+
+CK_RV p11_remove_label(p11_job *job, const char *label, cs_view keep)
+{
+    CK_OBJECT_HANDLE *handles = calloc(P11_OBJECTS_MAX, sizeof *handles);
+    CK_ULONG count;
+    CK_RV rv;
+
+    if (handles == NULL)
+        return CKR_HOST_MEMORY;
+    rv = p11_find_label(job, label, handles, P11_OBJECTS_MAX, &count);
     for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++) {
-        if (handles[i] != keep && handles[i] != keep_public) {
+        bool to_go;
+
+        rv = is_to_go(job, handles[i], label, keep, &to_go);
+        if (rv == CKR_OK && to_go) {
             job->committed = true;
             rv = P11(job, C_DestroyObject, handles[i]);
         }
     }
+    if (rv == CKR_OK && count == P11_OBJECTS_MAX)
+        job->rc = CS_FAIL(job->error, CS_E_TOO_LARGE,
+            "token %s has %d objects of one label or more; not all were looked at, try again",
+            job->token->label, P11_OBJECTS_MAX);
+    free(handles);
     return rv;
 }

@@ -64,8 +64,7 @@ typedef struct p11_module {
     unsigned users;
     pid_t pid; /* the process that initialised it */
     pthread_mutex_t claims_lock;
-    p11_claim *claims;     /* sessions that are open */
-    _Atomic int peer_form; /* how this module wants the peer's point: p11_peer_form */
+    p11_claim *claims; /* sessions that are open */
 } p11_module;
 
 typedef struct p11_session {
@@ -108,8 +107,9 @@ typedef struct p11_token {
     bool lost, recovering;
     int64_t retry_at_ms; /* not before: the back-off after a failed recovery */
     unsigned backoff_ms;
-    cs_error why_lost;  /* of that recovery; until it is tried again, callers are told the same */
-    _Atomic int lifted; /* can X25519 keys be imported: 0 not known, 1 yes, 2 no */
+    cs_error why_lost; /* of that recovery; until it is tried again, callers are told the same */
+    _Atomic int peer_form; /* how it wants the peer's point: p11_peer_form */
+    _Atomic int lifted;    /* can X25519 keys be imported: 0 not known, 1 yes, 2 no */
 } p11_token;
 
 typedef struct p11_key {
@@ -258,9 +258,8 @@ CK_RV p11_read_public(p11_job *job, CK_OBJECT_HANDLE object, const p11_facts *fa
 /* The keys of that label, private and secret ones first; certificates and data are left out. */
 CK_RV p11_find_label(
     p11_job *job, const char *label, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *count);
-/* Removes all keys of that label but the two kept (0: none). */
-CK_RV p11_remove_label(
-    p11_job *job, const char *label, CK_OBJECT_HANDLE keep, CK_OBJECT_HANDLE keep_public);
+/* Removes all keys of that label but those of the CKA_ID `keep` (empty: none). */
+CK_RV p11_remove_label(p11_job *job, const char *label, cs_view keep);
 void p11_destroy(p11_job *job, CK_OBJECT_HANDLE object);
 
 /* -- key.c */
@@ -270,6 +269,7 @@ int p11_key_open(
     cs_token *token, cs_key **out, const char *uri, cs_use use, cs_suite suite, cs_error *error);
 int p11_key_list(cs_token *token, cs_key_visit_fn fn, void *context, cs_error *error);
 int p11_key_destroy(cs_token *token, const char *label, cs_error *error);
+int p11_key_remove_others(cs_key *key, cs_error *error);
 /* In a job: the key becomes that of the object, or job->rc says why it must not. */
 CK_RV p11_key_adopt(p11_job *job, p11_key *key, CK_OBJECT_HANDLE object);
 CK_RV p11_key_find_again(p11_job *job, p11_key *key, CK_OBJECT_HANDLE *out);
@@ -310,8 +310,8 @@ int p11_own_id(uint8_t id[P11_OWN_ID_SIZE], cs_view public_point, cs_error *erro
 /* Is the object y's private key? One multiplication each side with a fresh pair. */
 CK_RV p11_acts_as(p11_job *job, CK_OBJECT_HANDLE object, const cs_point *y);
 int p11_delivery(cs_token *token, cs_suite suite, cs_delivery *out, cs_error *error);
-/* The S_X object just made: checks that it acts as y's private key, stores Y beside it, removes
- * what had its label before, fills the key. When it fails, the object is removed. */
+/* The S_X object just made: checks that it acts as y's private key, stores Y beside it, fills the
+ * key. When it fails, the object is removed. */
 CK_RV p11_settle_scalar(
     p11_job *job, CK_OBJECT_HANDLE object, const char *label, const cs_point *y, p11_key *key);
 /* X25519 key k as an object; session object when token is false. */

@@ -190,23 +190,29 @@ CS_MUST_CHECK int cs_token_delivery(
     cs_token *token, cs_suite suite, cs_delivery *out, cs_error *error);
 
 /* CS_DELIVERY_LIFTED: import S as the X25519 key k. `y` is S·P, public; it is stored beside the
- * key. A key of that label is replaced only after the new one is in the token. CS_E_SCALAR if S has
- * no lift. S: guarded memory, wiped by the caller. */
+ * key. A key of that label stays, too, until cs_key_remove_others. CS_E_SCALAR if S has no lift. S:
+ * guarded memory, wiped by the caller. */
 CS_MUST_CHECK int cs_key_import_lifted(cs_key **out, cs_token *token, const char *label,
     const cs_scalar *s, const cs_point *y, cs_error *error);
 
 /* CS_DELIVERY_WRAPPED: a key pair made in the token for this one delivery; its public key goes to
  * the issuer, who answers with a public key of its own and the wrapped PKCS#8 (AES key wrap with
  * padding under the x coordinate of their ECDH). unwrap checks that the result acts as y's private
- * key (one ECDH each side with a fresh pair) before it replaces a key of that label. */
+ * key (one ECDH each side with a fresh pair), or it does not stay. A key of that label stays, too,
+ * until cs_key_remove_others. */
 /* CS_DELIVERY_DUPLICATED goes the same way: the public key is that of the TPM's storage root, the
- * issuer answers with its ephemeral point and a duplication blob (duplicate.h). */
+ * issuer answers with its ephemeral point and a duplication blob (duplicate.h). A TPM has one key
+ * of a label: there the new one replaces the other once it is found to be good. */
 typedef struct cs_delivery_key cs_delivery_key;
 CS_MUST_CHECK int cs_delivery_key_new(
     cs_delivery_key **out, cs_token *token, uint8_t public_key[65], cs_error *error);
 CS_MUST_CHECK int cs_delivery_key_unwrap(cs_key **out, cs_delivery_key *delivery, const char *label,
     const uint8_t peer[65], cs_view wrapped, const cs_point *y, cs_error *error);
 void cs_delivery_key_free(cs_delivery_key **delivery);
+
+/* Remove the other keys of this key's label: an S_X that was renewed, what an interrupted delivery
+ * has left. For when nothing names them any more. */
+CS_MUST_CHECK int cs_key_remove_others(cs_key *key, cs_error *error);
 
 /* CS_DELIVERY_SEALED: a scalar key whose S is HPKE-sealed (info "chartseal/1 S_X", aad: y) to
  * `agree`, which must outlive it. Every scalar_mul costs one agree, counted as such and as

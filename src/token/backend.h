@@ -8,7 +8,7 @@
  * equation) and counts; a backend knows its own hardware and nothing of the protocol.
  *
  * A backend allocates its own struct with cs_token (or cs_key) as first member. A function left
- * NULL in a table answers CS_E_TOKEN_UNSUITABLE.
+ * NULL in a table answers CS_E_TOKEN_UNSUITABLE, where nothing else is said.
  */
 
 #include <chartseal/token.h>
@@ -19,7 +19,8 @@ typedef struct cs_key_ops {
     int (*scalar_mul)(cs_key *key, const cs_point *q, cs_point *out, cs_error *error);
     int (*issue)(cs_key *key, cs_view m, cs_point *r, cs_scalar *s, cs_error *error);
     int (*prf)(cs_key *key, cs_view bytes, uint8_t out[32], cs_error *error);
-    void (*close)(cs_key *key); /* frees the struct */
+    int (*remove_others)(cs_key *key, cs_error *error); /* NULL: there are none */
+    void (*close)(cs_key *key);                         /* frees the struct */
 } cs_key_ops;
 
 struct cs_key {

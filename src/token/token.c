@@ -195,6 +195,11 @@ void cs_delivery_key_free(cs_delivery_key **delivery)
     *delivery = NULL;
 }
 
+int cs_key_remove_others(cs_key *key, cs_error *error)
+{
+    return key->ops->remove_others == NULL ? CS_OK : key->ops->remove_others(key, error);
+}
+
 int cs_token_initialise(const char *module, const char *label, const char *so_pin_file,
     const char *pin_file, cs_error *error)
 {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,8 @@ static unsigned long obey(shim_orders *orders, const char *action, unsigned long
     if (strcmp(action, "fail") == 0) {
         orders->fail = true;
         orders->rv = value;
+    } else if (strcmp(action, "kill") == 0) {
+        (void)raise(SIGKILL);
     } else if (strcmp(action, "drop") == 0) {
         orders->drop = true;
     } else if (strcmp(action, "short") == 0) {
@@ -71,6 +74,9 @@ static unsigned long obey(shim_orders *orders, const char *action, unsigned long
         orders->alter = true;
     } else if (strcmp(action, "hide") == 0) {
         orders->hide = true;
+        orders->hidden = value;
+    } else if (strcmp(action, "loose") == 0) {
+        orders->loose = true;
         orders->hidden = value;
     } else if (strcmp(action, "flags") == 0) {
         orders->flags |= value;

@@ -10,11 +10,13 @@
  * CALL is a Cryptoki name. WHICH is a number (the nth call of that name since the script was
  * written), a number with "+" (that one and all after it) or "*" (all). ACTION is
  *     fail      return VALUE (a CKR) and do nothing
+ *     kill      the process ends here, as by kill -9
  *     delay     wait VALUE milliseconds first
  *     drop      close all sessions of the slot first, as a card that was pulled and put back does
  *     short     tell VALUE as the length of the answer
  *     alter     change the last byte of the answer
  *     hide      say nothing of the attribute VALUE, as if the token did not know it
+ *     loose     search without the attribute VALUE, as tokens do that do not know it
  *     flags     add VALUE to the flags of a token's info
  *     sessions  tell VALUE as both session maxima of a token
  * The file is named by CS_SHIM_SCRIPT; every call's name is added to the file CS_SHIM_COUNTS.
@@ -23,7 +25,7 @@
 #include <stdbool.h>
 
 typedef struct shim_orders {
-    bool fail, drop, shorten, alter, hide, set_sessions;
+    bool fail, drop, shorten, alter, hide, loose, set_sessions;
     unsigned long rv, length, hidden, flags, sessions;
 } shim_orders;
 

@@ -4,6 +4,7 @@
 
 #include <chartseal/hpke.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define ROUNDS 10
@@ -56,6 +57,48 @@ static void reopens(cs_token *token, const char *label, const cs_scalar *s, cons
     cs_key_close(&key);
 }
 
+static struct {
+    const cs_point *y;
+    char uri[CS_URI_MAX];
+} shown;
+
+static int is_shown(void *context, const cs_key_info *info)
+{
+    (void)context;
+    if (cs_view_equal((cs_view){info->public_key, info->public_key_size}, cs_point_view(shown.y)))
+        (void)snprintf(shown.uri, sizeof shown.uri, "%s", info->uri);
+    return 0;
+}
+
+/* By the URI that the token's listing has for it. */
+static void open_shown(cs_key **out, cs_token *token, const cs_point *y)
+{
+    shown.y = y;
+    assert_ok(cs_token_list_keys(token, is_shown, NULL, error));
+    assert_ok(cs_key_open(out, token, shown.uri, CS_USE_SCALAR, y->suite, error));
+}
+
+/* The old one can be used until it is said that it may go; then the new one is alone. */
+static void takes_over(cs_token *token, const char *label, const cs_scalar *old,
+    const cs_point *old_y, cs_key *new_key, const cs_scalar *s)
+{
+    cs_point y;
+    cs_key *key = NULL, *gone = NULL;
+
+    assert_fails(CS_E_KEY_AMBIGUOUS,
+        cs_key_open(&key, token, fixture_key_uri(label), CS_USE_SCALAR, old_y->suite, error));
+    open_shown(&key, token, old_y);
+    multiplies_as(key, old, old_y->suite);
+    multiplies_as(new_key, s, old_y->suite);
+    assert_ok(cs_key_remove_others(new_key, error));
+    assert_fails(
+        CS_E_KEY_MISSING, cs_key_open(&gone, token, shown.uri, CS_USE_SCALAR, old_y->suite, error));
+    assert_ok(cs_point_base_mul(&y, old_y->suite, s, error));
+    cs_key_close(&key);
+    cs_key_close(&new_key);
+    reopens(token, label, s, &y);
+}
+
 static void test_lifted(void **state)
 {
     cs_token *token = fixture_open();
@@ -78,10 +121,8 @@ static void test_lifted(void **state)
     new_scalar(CS_SUITE_ED25519, &other, &other_y);
     assert_fails(CS_E_CREDENTIAL, cs_key_import_lifted(&key, token, "S-lifted", &other, &y, error));
     reopens(token, "S-lifted", &s, &y);
-    /* a new one takes the place of the old */
     assert_ok(cs_key_import_lifted(&key, token, "S-lifted", &other, &other_y, error));
-    cs_key_close(&key);
-    reopens(token, "S-lifted", &other, &other_y);
+    takes_over(token, "S-lifted", &s, &y, key, &other);
     cs_token_close(&token);
 }
 
@@ -156,9 +197,8 @@ static void test_wrapped(void **state)
     wrapped.p[8] ^= 1;
     assert_ok(cs_delivery_key_unwrap(
         &key, delivery, "S-wrapped", peer, cs_view_buf(&wrapped), &other_y, error));
-    cs_key_close(&key);
-    reopens(token, "S-wrapped", &other, &other_y);
     cs_delivery_key_free(&delivery);
+    takes_over(token, "S-wrapped", &s, &y, key, &other);
     cs_buf_free(&wrapped);
     cs_token_close(&token);
 }

@@ -330,16 +330,16 @@ static void test_odd_answers(void **state)
     cs_token_close(&token);
 }
 
-/* Raw is tried first; a module that wants DER is remembered as one that does. */
+/* Raw is tried first; a token that wants DER is remembered as one that does, and that alone. */
 static void test_peer_point_as_der(void **state)
 {
-    cs_token *token;
+    cs_token *token, *second;
     cs_key *agree;
     uint8_t private_key[32], public_key[65], here[32], there[32];
 
     (void)state;
-    cs_token_shutdown(); /* forgets what the module took before */
     token = fixture_open();
+    second = fixture_open();
     agree = new_key(token, "der", CS_USE_AGREE);
     assert_ok(cs_p256_generate(private_key, public_key, error));
     fixture_script("C_DeriveKey 1 fail 0x71\n"); /* CKR_MECHANISM_PARAM_INVALID */
@@ -350,8 +350,15 @@ static void test_peer_point_as_der(void **state)
     assert_ok(cs_key_agree(agree, public_key, there, error));
     assert_memory_equal(here, there, 32);
     assert_int_equal(fixture_calls("C_DeriveKey"), 3);
+    cs_key_close(&agree);
+    assert_ok(
+        cs_key_open(&agree, second, fixture_key_uri("der"), CS_USE_AGREE, CS_SUITE_P256, error));
+    fixture_script("C_DeriveKey 1 fail 0x71\n");
+    assert_ok(cs_key_agree(agree, public_key, there, error));
+    assert_int_equal(fixture_calls("C_DeriveKey"), 2);
     fixture_script("");
     cs_key_close(&agree);
+    cs_token_close(&second);
     cs_token_close(&token);
 }
 
@@ -609,7 +616,7 @@ static void test_stale_session_is_not_closed(void **state)
     other.key = key;
     *(void **)&get = dlsym(dlopen(fixture_module(), RTLD_NOW | RTLD_NODELETE), "C_GetFunctionList");
     assert_int_equal(get(&f), CKR_OK);
-    fixture_script("C_Sign 1 delay 600\n");
+    fixture_script("C_Sign 1 delay 1500\n");
     assert_int_equal(pthread_create(&thread, NULL, sign_slowly, &other), 0);
     pause_ms(200);
     assert_int_equal(f->C_Finalize(NULL), CKR_OK);
@@ -617,7 +624,6 @@ static void test_stale_session_is_not_closed(void **state)
     assert_int_equal(fixture_calls("C_Login"), 1);
     closed = fixture_calls("C_CloseSession"); /* by p11-kit, before it initialises again */
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_not_equal(other.rc, CS_OK); /* in the middle of it all */
     assert_int_equal(fixture_calls("C_CloseSession"), closed);
     assert_ok(sign_once(key, error));
     assert_int_equal(fixture_calls("C_Login"), 1);

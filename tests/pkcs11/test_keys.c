@@ -230,6 +230,44 @@ static void test_other_objects_stay(void **state)
     cs_token_close(&token);
 }
 
+static void make_secret(other_user *o, const char *name)
+{
+    CK_MECHANISM mechanism = {CKM_GENERIC_SECRET_KEY_GEN, NULL, 0};
+    CK_BBOOL yes = CK_TRUE;
+    CK_ULONG size = 16;
+    char label[16];
+    CK_ATTRIBUTE template[] = {{CKA_TOKEN, &yes, 1}, {CKA_VALUE_LEN, &size, sizeof size},
+        {CKA_LABEL, label, strlen(name)}};
+    CK_OBJECT_HANDLE made;
+
+    (void)snprintf(label, sizeof label, "%s", name);
+    assert_int_equal(o->f->C_GenerateKey(o->session, &mechanism, template, 3, &made), CKR_OK);
+}
+
+/* All keys of the label go, however many, and no other, though the token shows others, too. */
+static void test_only_that_label_goes(void **state)
+{
+    cs_token *token = fixture_open();
+
+    (void)state;
+    own = other_open(true);
+    for (unsigned i = 0; i < 70; i++)
+        make_secret(&own, "many");
+    make_secret(&own, "single");
+    make_secret(&own, "manyfold");
+    fixture_script("C_FindObjectsInit * loose 0x3\n"); /* CKA_LABEL */
+    assert_ok(cs_key_destroy(token, "single", error));
+    fixture_script("");
+    assert_true(other_find(&own, CKO_SECRET_KEY, "single") == 0);
+    assert_true(other_find(&own, CKO_SECRET_KEY, "manyfold") != 0);
+    assert_ok(cs_key_destroy(token, "many", error));
+    assert_true(other_find(&own, CKO_SECRET_KEY, "many") == 0);
+    assert_true(other_find(&own, CKO_SECRET_KEY, "manyfold") != 0);
+    assert_ok(cs_key_destroy(token, "manyfold", error));
+    other_close(&own);
+    cs_token_close(&token);
+}
+
 /* A signing key that wants its PIN for every signature, as a card's 9C does. */
 static void make_always_authenticate(const char *name)
 {
@@ -273,8 +311,9 @@ int main(void)
         cmocka_unit_test(test_nothing_is_given_away),
         cmocka_unit_test(test_exposed),
         cmocka_unit_test(test_other_objects_stay),
+        cmocka_unit_test(test_only_that_label_goes),
         cmocka_unit_test(test_always_authenticate),
     };
 
-    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+    return cmocka_run_group_tests(tests, fixture_setup_shim, fixture_teardown);
 }
