@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
+#include "service/own_scalar.h"
 #include "token/pin.h"
 
 #include <stdio.h>

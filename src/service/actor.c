@@ -3,6 +3,7 @@
 
 #include "service/biometrics.h"
 #include "service/own_keys.h"
+#include "service/own_scalar.h"
 #include "token/pin.h"
 
 #include <stdio.h>
@@ -242,7 +243,7 @@ int cs_home_init(cs_home **out, cs_token **token, const char *dir, cs_home_kind 
     return rc;
 }
 
-static int open_key(
+int cs_actor_open_key(
     cs_key **out, const cs_actor *actor, const char *uri, cs_use use, cs_error *error)
 {
     int rc = cs_pin_refuse_in_uri(uri, "config.json", error);
@@ -262,7 +263,7 @@ static int open_keys(cs_actor *actor, cs_error *error)
         (void)snprintf(path, sizeof path, "keys.%s", plans[i].name);
         uri = cs_home_text(actor->home, path);
         if (uri != NULL)
-            rc = open_key(keys[i], actor, uri, plans[i].use, error);
+            rc = cs_actor_open_key(keys[i], actor, uri, plans[i].use, error);
     }
     if (rc == CS_OK && actor->storage != NULL)
         rc = cs_own_storage_check(actor->home, actor->storage, error);
@@ -372,38 +373,6 @@ static int check_own_credential(cs_actor *actor, cs_error *error)
     return CS_OK;
 }
 
-static int open_scalar(cs_actor *actor, cs_error *error)
-{
-    const char *uri = cs_home_text(actor->home, "keys.scalar");
-    cs_buf sealed = {0};
-    int rc;
-
-    if (uri == NULL)
-        return CS_OK;
-    if (strcmp(uri, CS_SCALAR_SEALED) != 0)
-        return open_key(&actor->scalar, actor, uri, CS_USE_SCALAR, error);
-    rc = cs_home_read(actor->home, CS_SCALAR_SEALED, CS_MESSAGE_MAX, &sealed, error);
-    if (rc == CS_OK)
-        rc = cs_scalar_open_sealed(
-            &actor->scalar, actor->decrypt, cs_view_buf(&sealed), &actor->credential, error);
-    cs_buf_free(&sealed);
-    return rc;
-}
-
-/* S_X and the credential are written one after the other: a crash between the two leaves a pair
- * that does not fit, which is as good as not being registered. */
-static bool scalar_fits(const cs_actor *actor)
-{
-    const cs_key_info *info;
-    cs_view y = cs_point_view(&actor->credential.y);
-
-    if (actor->scalar == NULL)
-        return false;
-    info = cs_key_describe(actor->scalar);
-    return info->public_key_size == 0 ||
-           cs_view_equal((cs_view){info->public_key, info->public_key_size}, y);
-}
-
 static int load_credential(cs_actor *actor, cs_error *error)
 {
     cs_buf bytes = {0};
@@ -415,15 +384,11 @@ static int load_credential(cs_actor *actor, cs_error *error)
     if (rc == CS_OK)
         rc = check_own_credential(actor, error);
     if (rc == CS_OK)
-        rc = open_scalar(actor, error);
-    if (rc == CS_E_KEY_MISSING)
-        rc = CS_OK;
-    if (rc == CS_OK && scalar_fits(actor)) {
+        rc = cs_own_scalar_open(actor, error);
+    if (rc == CS_OK && actor->scalar != NULL)
         actor->party.credential = &actor->credential;
-    } else {
-        cs_key_close(&actor->scalar);
+    else
         actor->credential = (cs_credential){0};
-    }
 out:
     cs_buf_free(&bytes);
     return rc;

@@ -6,9 +6,6 @@
 
 #include "service/home.h"
 
-/* The value of "keys.scalar" when S_X stays sealed: the file that holds it. */
-#define CS_SCALAR_SEALED "scalar.sealed"
-
 /* PREFIX-NAME, the label of a key in the home's token. */
 void cs_home_key_label(const cs_home *home, const char *name, char label[CS_LABEL_MAX + 1]);
 
@@ -32,6 +29,10 @@ CS_MUST_CHECK int cs_home_init(cs_home **out, cs_token **token, const char *dir,
 CS_MUST_CHECK int cs_home_equip(cs_token **token, cs_home *home, bool adopt, cs_error *error);
 /* Take config.json away again: for an init that fails after cs_home_init. */
 void cs_home_undo(const cs_home *home);
+
+/* A key of the actor's token by a URI from config.json, which must carry no PIN. */
+CS_MUST_CHECK int cs_actor_open_key(
+    cs_key **out, const cs_actor *actor, const char *uri, cs_use use, cs_error *error);
 
 /* authorities.pem with crl.pem; NULL where there are no authorities. */
 CS_MUST_CHECK int cs_home_read_trust(cs_trust **out, const cs_home *home, cs_error *error);

@@ -8,7 +8,7 @@
  *   config.json       role, id, suite, token, keys (URIs), PIN source, addresses; no secrets
  *   cloud.cbor        PC's parameters (party.h: cs_cloud_parse); the cloud's own home has it too
  *   credential.cbor   after registration
- *   scalar.sealed     only where S_X is sealed (custody "sealed")
+ *   scalar.sealed     only where S_X is sealed (own_scalar.h)
  *   certificate.pem   Cert_D, or the hospital's certificate; request.pem before it is issued
  *   authorities.pem   the medical authorities trusted here; crl.pem their revocation lists
  *   revocations.cbor  the newest list of revoked credentials

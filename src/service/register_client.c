@@ -2,9 +2,8 @@
 #include "service/register_client.h"
 
 #include "service/actor.h"
+#include "service/own_scalar.h"
 #include "service/visit_exchange.h"
-
-#include <unistd.h>
 
 /* What came back, until it is kept. */
 typedef struct issued {
@@ -12,26 +11,6 @@ typedef struct issued {
     cs_key *scalar;
     cs_buf sealed;
 } issued;
-
-static int keep(cs_home *home, const issued *got, cs_error *error)
-{
-    char path[CS_PATH_MAX];
-    int rc = CS_OK;
-
-    cs_home_path(home, CS_SCALAR_SEALED, path);
-    if (got->sealed.n > 0)
-        rc = cs_home_write(home, CS_SCALAR_SEALED, cs_view_buf(&got->sealed), error);
-    else
-        (void)unlink(path); /* of an earlier registration; usually there is none */
-    if (rc == CS_OK)
-        rc = cs_home_set_text(home, "keys.scalar",
-            got->sealed.n > 0 ? CS_SCALAR_SEALED : cs_key_describe(got->scalar)->uri, error);
-    if (rc == CS_OK)
-        rc = cs_home_save(home, error);
-    if (rc == CS_OK)
-        rc = cs_home_write(home, "credential.cbor", cs_credential_view(&got->credential), error);
-    return rc;
-}
 
 static void hand_over(cs_actor *actor, issued *got)
 {
@@ -91,10 +70,14 @@ int cs_register_client(cs_home *home, cs_actor *actor, const char *cloud_url, cs
         rc = cs_peer_open(&cloud, cloud_url, cs_home_kind_name(home->kind), "cloud", log, error);
     if (rc == CS_OK)
         rc = cs_fetch_revocations(&cloud, &world, actor, error);
+    if (rc == CS_OK && actor->party.credential != NULL)
+        rc = cs_own_scalar_settle(home, actor->token, actor->scalar, &actor->credential.y, error);
     if (rc == CS_OK)
         rc = exchange(actor, &cloud, &world, &input, &got, error);
     if (rc == CS_OK)
-        rc = keep(home, &got, error);
+        rc = cs_own_scalar_keep(home, &got.credential, got.scalar, cs_view_buf(&got.sealed), error);
+    if (rc == CS_OK)
+        rc = cs_own_scalar_settle(home, actor->token, got.scalar, &got.credential.y, error);
     if (rc == CS_OK)
         hand_over(actor, &got);
     cs_key_close(&got.scalar);

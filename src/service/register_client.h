@@ -7,7 +7,8 @@
  * written, S_X is in the token (or in scalar.sealed), "keys.scalar" names it, and *actor has both.
  *
  * After a lost answer, or a crash, it is run again with the same code: PC knows the keys, issues
- * anew and supersedes what was issued before.
+ * anew and supersedes what was issued before. A party that was registered stays so until the new
+ * credential is written (own_scalar.h).
  */
 
 #include "service/home.h"
