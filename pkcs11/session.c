@@ -370,8 +370,8 @@ void p11_hold_end(p11_token *token, p11_hold *hold)
     (void)pthread_mutex_lock(&token->lock);
     for (p = &token->holds; *p != NULL && *p != hold; p = &(*p)->next)
         ;
-    if (*p == hold) {
-        *p = hold->next;
+    if (*p != NULL) {
+        *p = (*p)->next;
         other = hold_of(token, &hold->session);
         if (hold->parked && other != NULL) {
             other->parked = true;
