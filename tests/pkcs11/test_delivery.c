@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define ROUNDS 10
 
@@ -243,6 +245,51 @@ static void test_session_is_held(void **state)
     cs_token_close(&token);
 }
 
+/* In a child of a fork the pair is not there: its handles are not used, whatever has them, and the
+ * parent's pair stays. */
+static void test_pair_is_not_inherited(void **state)
+{
+    cs_token *token = fixture_open();
+    uint8_t public_key[65], peer[65], digest[32] = {1}, signature[64];
+    cs_delivery_key *delivery;
+    cs_buf wrapped = {0};
+    cs_key *sign, *key;
+    cs_scalar s;
+    cs_point y;
+    pid_t child;
+    int status;
+
+    (void)state;
+    new_scalar(CS_SUITE_P256, &s, &y);
+    assert_ok(cs_key_generate(&sign, token, "forked", CS_USE_SIGN, CS_SUITE_P256, error));
+    assert_ok(cs_delivery_key_new(&delivery, token, public_key, error));
+    wrap_for(public_key, &s, peer, &wrapped);
+    fixture_script("");
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int rc = cs_key_sign(sign, digest, signature, NULL);
+
+        if (rc == CS_OK)
+            rc = cs_delivery_key_unwrap(&key, delivery, "S-forked", peer, cs_view_buf(&wrapped), &y,
+                     NULL) == CS_E_TOKEN
+                     ? CS_OK
+                     : CS_E_INTERNAL;
+        cs_delivery_key_free(&delivery);
+        _exit(rc == CS_OK && fixture_calls("C_DestroyObject") == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_ok(
+        cs_delivery_key_unwrap(&key, delivery, "S-forked", peer, cs_view_buf(&wrapped), &y, error));
+    multiplies_as(key, &s, CS_SUITE_P256);
+    cs_key_close(&key);
+    cs_delivery_key_free(&delivery);
+    cs_key_close(&sign);
+    cs_buf_free(&wrapped);
+    cs_token_close(&token);
+}
+
 static void sealed_in(cs_suite suite, cs_key *agree)
 {
     const cs_key_info *info = cs_key_describe(agree);
@@ -301,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_no_lift),
         cmocka_unit_test(test_wrapped),
         cmocka_unit_test(test_session_is_held),
+        cmocka_unit_test(test_pair_is_not_inherited),
         cmocka_unit_test(test_sealed),
     };
 
