@@ -65,11 +65,12 @@ static int agree_points(agreement *g, const cs_handshake *h, cs_error *error)
 
 static int hash_transcript(uint8_t hash[CS_HASH_SIZE], const cs_handshake *h, cs_error *error)
 {
+    const cs_view nobody = {0};
     const cs_credential *i = h->starts ? h->own : h->peer;
     const cs_credential *j = h->starts ? h->peer : h->own;
     const cs_transcript transcript = {.suite = h->cloud->suite,
         .pk = cs_point_view(&h->cloud->pk),
-        .credential_i = i == NULL ? (cs_view){0} : cs_credential_view(i),
+        .credential_i = i == NULL ? nobody : cs_credential_view(i),
         .credential_j = cs_credential_view(j),
         .r_i = cs_point_view(h->starts ? h->r_own : h->r_peer),
         .r_j = cs_point_view(h->starts ? h->r_peer : h->r_own),

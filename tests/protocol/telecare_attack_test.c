@@ -163,7 +163,7 @@ static bool share(cs_view a, cs_view b)
     bool found = false;
 
     assert_true(n > 0 && b.n >= WINDOW); /* nothing was compared, else */
-    windows = calloc(n, WINDOW);
+    windows = calloc(n + 1, WINDOW);
     assert_non_null(windows);
     for (size_t i = 0; i < n; i++)
         memcpy(windows + i * WINDOW, a.p + i, WINDOW);
@@ -663,6 +663,7 @@ static bool opens_with(const uint8_t salt[CS_HASH_SIZE], const cs_point *sum, co
  * else that is at hand does in its place; C itself, which took r, does. */
 static void check_all_but_c(const cast_actor *caller)
 {
+    const cs_view nobody = {0};
     const cs_credential *cloud = &c.telecare.credential;
     const cs_fetch fetch = {.time = CAST_START, .slot = 1, .place = CS_VIEW_ARRAY(cloud->binding)};
     cs_scalar *r_x = NULL;
@@ -701,7 +702,7 @@ static void check_all_but_c(const cast_actor *caller)
         &head, &chunk, &final, &none, error));
     transcript = (cs_transcript){.suite = c.suite,
         .pk = cs_point_view(&c.cloud.pk),
-        .credential_i = caller == NULL ? (cs_view){0} : cs_credential_view(&caller->credential),
+        .credential_i = caller == NULL ? nobody : cs_credential_view(&caller->credential),
         .credential_j = cs_credential_view(cloud),
         .r_i = cs_point_view(&at_x),
         .r_j = cs_point_view(&at_c),

@@ -367,6 +367,7 @@ static void test_certificates(void **state)
 /* A certificate that its authority revokes after the letters were read. */
 static void test_revoked_certificate(void **state)
 {
+    telecare_line line;
     cast other;
     telecare_play q;
 
@@ -377,7 +378,13 @@ static void test_revoked_certificate(void **state)
     assert_ok(telecare_hup(&q, error));
     assert_ok(telecare_pup(&q, error));
     assert_ok(telecare_tp(&q, error));
+    cast_at(&other, CAST_START + 1);
+    assert_ok(telecare_call(&q, &line, "call", &other.doctor, NULL, error));
+    assert_ok(cs_guest_check_again(&line.guest, &other.telecare.party, &other.telecare.env, error));
     cast_revoke_certificate(&other, &other.doctor);
+    assert_fails(CS_E_REVOKED,
+        cs_guest_check_again(&line.guest, &other.telecare.party, &other.telecare.env, error));
+    telecare_hang_up(&line);
     cast_at(&other, CAST_START + 1);
     assert_fails(CS_E_REVOKED, telecare_cp(&q, error));
     telecare_forget(&q);

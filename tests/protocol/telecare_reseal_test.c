@@ -16,7 +16,7 @@
 
 typedef struct lie {
     const char *label;
-    unsigned nth; /* of those that come by in a run */
+    size_t nth; /* of those that come by in a run */
     const char *field;
     cs_code code;
 } lie;
@@ -93,7 +93,7 @@ static const lie dated[] = {
 static cast c;
 static telecare_play p;
 static const lie *told; /* NULL: everybody is honest */
-static unsigned passed; /* messages of that label */
+static size_t passed;   /* messages of that label */
 static bool both_times;
 static bool was_told;
 
@@ -261,9 +261,9 @@ static void must_refuse(const lie *l)
     if (rc == CS_OK)
         rc = telecare_read_copy(&p, &error);
     if (!was_told)
-        fail_msg("%s %u, %s: never came by", l->label, l->nth, l->field);
+        fail_msg("%s %zu, %s: never came by", l->label, l->nth, l->field);
     if (rc != (int)l->code)
-        fail_msg("%s %u, %s: wanted %s, got %s (%s)", l->label, l->nth, l->field,
+        fail_msg("%s %zu, %s: wanted %s, got %s (%s)", l->label, l->nth, l->field,
             cs_code_name(l->code), cs_code_name(rc), error.message);
     told = NULL;
 }

@@ -169,7 +169,7 @@ static void test_letters(void **state)
     cs_buf_free(&other);
 }
 
-/* Keys that were replaced under the same name, one by one. */
+/* Keys that were replaced under the same name, one by one; and another name with the same keys. */
 static void test_replaced_keys(void **state)
 {
     const cs_credential right = c.doctor.credential;
@@ -180,6 +180,9 @@ static void test_replaced_keys(void **state)
     assert_fails(CS_E_RECIPIENT, open_letter(&c.doctor, cs_view_buf(&p.letter_d), error));
     c.doctor.credential = right;
     c.doctor.credential.puk_decrypt[5] ^= 1;
+    assert_fails(CS_E_RECIPIENT, open_letter(&c.doctor, cs_view_buf(&p.letter_d), error));
+    c.doctor.credential = right;
+    c.doctor.credential.id[0] ^= 1;
     assert_fails(CS_E_RECIPIENT, open_letter(&c.doctor, cs_view_buf(&p.letter_d), error));
     c.doctor.credential = right;
     assert_ok(open_letter(&c.doctor, cs_view_buf(&p.letter_d), error));
@@ -343,11 +346,13 @@ static void test_memory_is_asked(void **state)
 /* -- roles at the cloud --------------------------------------------------------------------------
  */
 
-/* A T1 of a patient, and of another cloud: credentials of the house, but not to call with. */
+/* A T1 of a patient, and of another cloud: credentials of the house, but not to call with. And of a
+ * doctor with some other certificate. */
 static void test_who_may_call(void **state)
 {
     static const uint8_t some[] = "some certificate";
-    cast_actor *who[] = {&c.patient, &c.telecare};
+    cast_actor *who[] = {&c.patient, &c.telecare, &c.doctor};
+    const cs_code codes[] = {CS_E_CREDENTIAL, CS_E_CREDENTIAL, CS_E_CERTIFICATE};
     cs_guest guest;
     cs_buf t1 = {0};
 
@@ -356,13 +361,13 @@ static void test_who_may_call(void **state)
         const cs_view right = who[i]->party.certificate;
         cs_caller *caller = NULL;
 
-        if (right.n == 0)
+        if (who[i] != &c.telecare)
             who[i]->party.certificate = CS_VIEW_ARRAY(some);
         assert_ok(
             cs_caller_new(&caller, &who[i]->party, &who[i]->env, &c.telecare.credential, error));
         cs_buf_clear(&t1);
         assert_ok(cs_caller_t1(caller, &who[i]->env, &t1, error));
-        assert_fails(CS_E_CREDENTIAL,
+        assert_fails(codes[i],
             cs_guest_t1(&guest, &c.telecare.party, &c.telecare.env, cs_view_buf(&t1), error));
         who[i]->party.certificate = right;
         cs_caller_free(&caller);
