@@ -168,7 +168,7 @@ typedef struct cs_guest {
     int64_t t_x;
     uint8_t h_request[CS_HASH_SIZE];
     uint8_t signature[CS_SIGNATURE_SIZE]; /* SigT1, as evidence */
-    uint8_t reply_secret[32];             /* T3: of the answer; wiped by it */
+    uint8_t reply_secret[32];             /* T3: of the answer, which wipes it */
     bool known;                           /* a refused T1 was signed by somebody whom PC knows */
 } cs_guest;
 

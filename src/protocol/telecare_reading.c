@@ -278,7 +278,8 @@ int cs_reading_finish(cs_reading *reading, cs_error *error)
 {
     if (reading->refused)
         return CS_FAIL(error, CS_E_ORDER, "a record that was refused, or has ended already");
-    if (reading->taken != reading->total || reading->content != 0)
+    /* the blocks are as many as the content takes, so with the last of them all of it is there */
+    if (reading->taken != reading->total)
         return CS_FAIL(error, CS_E_TRUNCATED, "the record ended too early");
     if (reading->slot != CS_SLOT_COPY) {
         cs_episode_part *known = cs_episode_part_of(reading->episode, reading->slot);

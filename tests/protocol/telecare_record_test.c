@@ -148,40 +148,60 @@ static void test_stored_once(void **state)
     cs_writing_free(&writing);
 }
 
-/* A reading that is not finished, finished twice, or gets more than there is. */
-static void test_reading_in_order(void **state)
+/* The report asked for by D, and the cloud's G2 taken: what comes next are its blocks. */
+static void begin_reading(telecare_line *line, uint64_t blocks, cs_reading **reading, cs_bulk **out)
 {
-    cs_reading *reading = NULL;
+    const cs_place_value value = {.slot = CS_SLOT_REPORT, .ends = 1, .blocks = blocks};
     uint8_t place[CS_PLACE_SIZE];
-    cs_place_value value = {.slot = 1, .ends = 1, .blocks = 1};
-    telecare_row *row;
-    telecare_line line;
     uint64_t slot;
-    cs_bulk *out = NULL;
     cs_buf g1_head = {0};
     cs_buf g1 = {0};
     cs_buf head = {0};
     cs_buf chunk = {0};
-    cs_buf content = {0};
     bool final;
+
+    assert_ok(cs_episode_g1(
+        p.at_doctor, CS_SLOT_REPORT, line->caller, &c.doctor.env, &g1_head, &g1, error));
+    assert_ok(cs_guest_g1(line->session, &c.telecare.env, &line->guest, cs_view_buf(&g1_head),
+        cs_view_buf(&g1), true, &slot, place, error));
+    assert_ok(cs_guest_g2(
+        line->session, &c.telecare.env, place, &value, &head, &chunk, &final, out, error));
+    assert_ok(cs_episode_g2(reading, p.at_doctor, CS_SLOT_REPORT, line->caller, &c.doctor.env,
+        cs_view_buf(&head), cs_view_buf(&chunk), final, error));
+    cs_buf_free(&g1_head);
+    cs_buf_free(&g1);
+    cs_buf_free(&head);
+    cs_buf_free(&chunk);
+}
+
+/* The report's block number i as the cloud sends it. */
+static void next_block(cs_bulk *out, size_t i, cs_buf *chunk, bool *final)
+{
+    const telecare_row *row = telecare_row_of(&p, cs_episode_place(p.at_doctor, CS_SLOT_REPORT));
+
+    cs_buf_clear(chunk);
+    assert_ok(cs_bulk_seal(
+        out, chunk, (cs_view){row->blocks.p + i * CS_BLOCK_SIZE, CS_BLOCK_SIZE}, final, error));
+}
+
+/* A reading that is not finished, finished twice, or gets more than there is. */
+static void test_reading_in_order(void **state)
+{
+    cs_reading *reading = NULL;
+    telecare_line line;
+    cs_bulk *out = NULL;
+    cs_buf chunk = {0};
+    cs_buf content = {0};
+    bool final = false;
 
     (void)state;
     assert_ok(telecare_hup(&p, error));
     call(&line, &c.doctor);
-    assert_ok(cs_episode_g1(
-        p.at_doctor, CS_SLOT_REPORT, line.caller, &c.doctor.env, &g1_head, &g1, error));
-    assert_ok(cs_guest_g1(line.session, &c.telecare.env, &line.guest, cs_view_buf(&g1_head),
-        cs_view_buf(&g1), true, &slot, place, error));
-    assert_ok(cs_guest_g2(
-        line.session, &c.telecare.env, place, &value, &head, &chunk, &final, &out, error));
-    assert_ok(cs_episode_g2(&reading, p.at_doctor, CS_SLOT_REPORT, line.caller, &c.doctor.env,
-        cs_view_buf(&head), cs_view_buf(&chunk), final, error));
+    begin_reading(&line, 1, &reading, &out);
     assert_int_equal(cs_reading_parts(reading), 0);
     assert_null(cs_reading_part(reading, 0));
     assert_fails(CS_E_TRUNCATED, cs_reading_finish(reading, error));
-    row = telecare_row_of(&p, place);
-    cs_buf_clear(&chunk);
-    assert_ok(cs_bulk_seal(out, &chunk, cs_view_buf(&row->blocks), &final, error));
+    next_block(out, 0, &chunk, &final);
     assert_ok(
         cs_reading_block(reading, &c.doctor.env, cs_view_buf(&chunk), final, &content, error));
     assert_int_equal(cs_reading_parts(reading), 1);
@@ -196,9 +216,35 @@ static void test_reading_in_order(void **state)
     cs_reading_free(&reading);
     cs_bulk_free(&out);
     telecare_hang_up(&line);
-    cs_buf_free(&g1_head);
-    cs_buf_free(&g1);
-    cs_buf_free(&head);
+    cs_buf_free(&chunk);
+    cs_buf_free(&content);
+}
+
+/* A block that was refused is not mended by the right one. */
+static void test_refused_block(void **state)
+{
+    cs_reading *reading = NULL;
+    telecare_line line;
+    cs_bulk *out = NULL;
+    cs_buf chunk = {0};
+    cs_buf content = {0};
+    bool final = false;
+
+    (void)state;
+    p.report = p.measurement; /* two blocks */
+    assert_ok(telecare_hup(&p, error));
+    call(&line, &c.doctor);
+    begin_reading(&line, 2, &reading, &out);
+    next_block(out, 0, &chunk, &final);
+    assert_fails(CS_E_DECRYPT, cs_reading_block(reading, &c.doctor.env,
+                                   (cs_view){chunk.p, chunk.n - 1}, final, &content, error));
+    assert_fails(CS_E_ORDER,
+        cs_reading_block(reading, &c.doctor.env, cs_view_buf(&chunk), final, &content, error));
+    assert_fails(CS_E_ORDER, cs_reading_finish(reading, error));
+    assert_int_equal(content.n, 0);
+    cs_reading_free(&reading);
+    cs_bulk_free(&out);
+    telecare_hang_up(&line);
     cs_buf_free(&chunk);
     cs_buf_free(&content);
 }
@@ -292,6 +338,42 @@ static void test_record_in_other_forms(void **state)
     must_not_read(CS_E_MALFORMED, plain);
     put_front(plain, &front, p.report);
     must_not_read(CS_OK, plain);
+}
+
+/* A record that was refused has no end, even where no content is missing. */
+static void test_refused_has_no_end(void **state)
+{
+    static uint8_t plain[CS_BLOCK_PLAIN];
+    const cs_episode_part *part;
+    cs_front front = {0};
+    cs_reading *reading = NULL;
+    telecare_line line;
+    cs_bulk *out = NULL;
+    cs_buf chunk = {0};
+    cs_buf content = {0};
+    bool final = false;
+
+    (void)state;
+    p.report.n = 0;
+    assert_ok(telecare_hup(&p, error));
+    part = cs_episode_part_of(p.at_hospital, CS_SLOT_REPORT);
+    front.statements = (cs_list){{cs_view_buf(&part->statement)}, 1};
+    front.certificates = (cs_list){{cs_view_buf(&part->certificate)}, 1};
+    put_front(plain, &front, p.report);
+    plain[CS_BLOCK_PLAIN - 1] = 1;
+    rewrite_report(plain);
+    call(&line, &c.doctor);
+    begin_reading(&line, 1, &reading, &out);
+    next_block(out, 0, &chunk, &final);
+    assert_fails(CS_E_MALFORMED,
+        cs_reading_block(reading, &c.doctor.env, cs_view_buf(&chunk), final, &content, error));
+    assert_fails(CS_E_ORDER, cs_reading_finish(reading, error));
+    assert_true(cs_episode_time(p.at_doctor, CS_SLOT_REPORT) == 0);
+    cs_reading_free(&reading);
+    cs_bulk_free(&out);
+    telecare_hang_up(&line);
+    cs_buf_free(&chunk);
+    cs_buf_free(&content);
 }
 
 /* More or fewer blocks than the content takes: the cloud pads on its own, or a mistaken author. */
@@ -390,7 +472,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_written_once, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_stored_once, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_reading_in_order, open_play, close_play),
+        cmocka_unit_test_setup_teardown(test_refused_block, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_record_in_other_forms, open_play, close_play),
+        cmocka_unit_test_setup_teardown(test_refused_has_no_end, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_other_number_of_blocks, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_dates_of_statements, open_play, close_play),
         cmocka_unit_test_setup_teardown(test_copy_too_large, open_play, close_play),
