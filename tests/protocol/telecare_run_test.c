@@ -106,6 +106,23 @@ static void test_lengths(void **state)
     cast_close(&c);
 }
 
+/* What a QR code holds (version 40, level L, bytes) is enough for a letter with identities of usual
+ * length. */
+static void test_letters_are_short(void **state)
+{
+    telecare_play p;
+    cast c;
+
+    (void)state;
+    cast_open(&c, CS_SUITE_P256, make_soft);
+    telecare_open(&p, &c);
+    assert_ok(telecare_hup(&p, error));
+    assert_true(p.letter_d.n <= 2953);
+    assert_true(p.letter_p.n <= 2953);
+    telecare_close(&p);
+    cast_close(&c);
+}
+
 /* Every number of blocks is at most an eighth too large, and no step is missed. */
 static void test_steps(void **state)
 {
@@ -125,6 +142,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_begun_again),
         cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_letters_are_short),
         cmocka_unit_test(test_steps),
     };
 
