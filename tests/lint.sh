@@ -107,7 +107,8 @@ declare -A may_include=(
     [protocol]="base crypto wire token"
     [store]="base crypto"
     [service]="base crypto wire token protocol store"
-    [cli]="base crypto wire token protocol store service"
+    [piv]="base crypto"
+    [cli]="base crypto wire token protocol store service piv"
 )
 # The room of a public header.
 declare -A room_of_header=(
@@ -124,6 +125,7 @@ room_of_file() {
     src/*/*) echo "$1" | cut -d/ -f2 ;;
     pkcs11/*) echo pkcs11 ;;
     tpm/*) echo tpm ;;
+    provisioning/piv/*) echo piv ;;
     esac
 }
 
@@ -167,7 +169,7 @@ forbid() {
 }
 
 outside_of() {
-    printf '%s\n' "${sources[@]}" | grep '^src/\|^pkcs11/\|^tpm/' | grep -Ev "^($1)/"
+    printf '%s\n' "${sources[@]}" | grep '^src/\|^pkcs11/\|^tpm/\|^provisioning/' | grep -Ev "^($1)/"
 }
 
 seams() {
@@ -182,6 +184,8 @@ seams() {
     forbid "PKCS#11 is behind token.h" '^#include <p11-kit' "${others[@]}"
     mapfile -t others < <(outside_of tpm)
     forbid "TPMs are behind token.h" '^#include <tss2' "${others[@]}"
+    mapfile -t others < <(outside_of provisioning/piv)
+    forbid "PIV cards are behind piv.h" '^#include <ykpiv' "${others[@]}"
     mapfile -t others < <(outside_of 'src/service|src/cli')
     forbid "HTTP is in service/" '^#include <(microhttpd|curl)' "${others[@]}"
     return 0

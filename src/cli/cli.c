@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 static const cs_group *const groups[] = {&cs_authority_group, &cs_cloud_group, &cs_hospital_group,
-    &cs_doctor_group, &cs_patient_group, &cs_token_group, &cs_audit_group, &cs_demo_group};
+    &cs_doctor_group, &cs_patient_group, &cs_token_group, &cs_card_group, &cs_audit_group,
+    &cs_demo_group};
 static const size_t group_count = sizeof groups / sizeof groups[0];
 
 #define CALL_MAX 64 /* "GROUP VERB" */

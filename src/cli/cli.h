@@ -31,7 +31,7 @@ typedef struct cs_group {
 } cs_group;
 
 extern const cs_group cs_authority_group, cs_cloud_group, cs_hospital_group, cs_doctor_group,
-    cs_patient_group, cs_token_group, cs_audit_group, cs_demo_group;
+    cs_patient_group, cs_token_group, cs_card_group, cs_audit_group, cs_demo_group;
 
 /* Runs what the arguments say and reports how it went; the exit status. */
 int cs_cli_main(int argc, char **argv);

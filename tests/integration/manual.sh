@@ -25,7 +25,7 @@ words_of() { # the first words of the indented lines before the first option
     "$chartseal" "$@" --help | sed -n '/^ *--/q; s/^  \([a-z]*\)  .*/\1/p'
 }
 
-for party in authority cloud hospital doctor patient token audit; do
+for party in authority cloud hospital doctor patient token card audit; do
     for verb in $(words_of "$party"); do
         want "chartseal $party $verb"
         for option in $(options_of "$party" "$verb"); do want "$option"; done

@@ -11,32 +11,9 @@ work=$(mktemp -d)
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/virtual_piv/cards.sh
 . "$here/cards.sh"
-failures=0
+# shellcheck source=tests/virtual_piv/checks.sh
+. "$here/checks.sh"
 pin=123456
-
-finish() {
-    local status=$?
-    for pid in "${card_pids[@]}"; do
-        kill "$pid" 2>/dev/null || true
-    done
-    rm -rf "$work"
-    if [ "$status" -eq 0 ] && [ "$failures" -gt 0 ]; then
-        echo "$failures check(s) failed" >&2
-        exit 1
-    fi
-    exit "$status"
-}
-trap finish EXIT
-
-# equal WHAT WANTED GOT
-equal() {
-    if [ "$2" = "$3" ]; then
-        echo "ok: $1"
-    else
-        echo "FAILED: $1: wanted '$2', got '$3'" >&2
-        failures=$((failures + 1))
-    fi
-}
 
 # p11 ARGUMENT...: pkcs11-tool on OpenSC's module.
 p11() {

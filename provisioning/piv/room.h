@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_PIV_ROOM_H
+#define CHARTSEAL_PIV_ROOM_H
+
+/* The room, inside. */
+
+#include "piv/piv.h"
+
+#include <ykpiv.h>
+
+#define PIV_ANSWER_MAX 4096 /* a certificate and a bit; Yubico's objects have 3072 at most */
+
+struct cs_piv {
+    ykpiv_state *state;
+    char reader[CS_PIV_READER_MAX];
+};
+
+/* What libykpiv returned, as an error of ours: "reader R: WHAT: …; next step". */
+int piv_fail(const cs_piv *card, const char *what, ykpiv_rc rc, cs_error *error);
+
+/* A command that reads, with its answer; *n is 0 where the card does not know the command or has no
+ * such thing. libykpiv has calls for most of them, which do not tell that from a failure. */
+typedef struct piv_read {
+    const char *what; /* for messages: "reading metadata" */
+    uint8_t ins, p1, p2;
+    cs_view data;
+} piv_read;
+CS_MUST_CHECK int piv_transmit(
+    cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error);
+
+/* Yubico's metadata of a key, the PIN or the PUK; and a data object, without its frame. */
+CS_MUST_CHECK int piv_metadata(
+    cs_piv *card, uint8_t reference, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error);
+CS_MUST_CHECK int piv_object(
+    cs_piv *card, uint32_t tag, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error);
+
+/* The value of that tag in TLV with tags of one byte and BER lengths; false if there is none. */
+bool piv_find(cs_view list, uint8_t tag, cs_view *value);
+
+#endif

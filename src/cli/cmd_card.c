@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+#include "cli/home_options.h"
+#include "cli/output.h"
+#include "piv/piv.h"
+
+#include <stdio.h>
+
+#define HEX(n) (2 * (n) + 1)
+
+typedef struct card_report {
+    cs_piv_info info;
+    cs_piv_slot slots[CS_PIV_SLOTS];
+    size_t count;
+} card_report;
+
+/* -- for people */
+
+static void print_card(const cs_piv_info *info)
+{
+    char reader[CS_PIV_READER_MAX], guid[HEX(CS_PIV_GUID_SIZE)] = "none", serial[16] = "not told";
+    char pin_tries[16] = "not told", puk_tries[16] = "not told";
+
+    if (info->has_serial)
+        (void)snprintf(serial, sizeof serial, "%u", info->serial);
+    if (info->has_guid)
+        cs_hex(CS_VIEW_ARRAY(info->guid), guid);
+    if (info->pin_tries >= 0)
+        (void)snprintf(pin_tries, sizeof pin_tries, "%d", info->pin_tries);
+    if (info->puk_tries >= 0)
+        (void)snprintf(puk_tries, sizeof puk_tries, "%d", info->puk_tries);
+    cs_say("reader          %s", cs_printable(reader, sizeof reader, info->reader));
+    cs_say("serial number   %s", serial);
+    cs_say("GUID            %s", guid);
+    cs_say("extensions      %s", info->version[0] == '\0' ? "none" : info->version);
+    cs_say("PIN             tries left: %s; the factory's: %s", pin_tries,
+        cs_piv_answer_name(info->pin_is_default));
+    cs_say("PUK             tries left: %s; the factory's: %s", puk_tries,
+        cs_piv_answer_name(info->puk_is_default));
+    cs_say("management key  the factory's: %s", cs_piv_answer_name(info->admin_is_default));
+}
+
+static const char *origin(const cs_piv_slot *slot)
+{
+    switch (slot->has_key) {
+    case CS_PIV_NO:
+        return "no key";
+    case CS_PIV_YES:
+        if (slot->generated != CS_PIV_UNKNOWN)
+            return slot->generated == CS_PIV_YES ? "key made on the card" : "key imported";
+        return "key of unknown origin";
+    case CS_PIV_UNKNOWN:
+    default:
+        return "a key, if it has one, of unknown origin";
+    }
+}
+
+static void print_slot(const cs_piv_slot *slot)
+{
+    char name[CS_HOLDER_TEXT_MAX + 1], fingerprint[HEX(CS_HASH_SIZE)];
+
+    cs_say("slot %02X         %s", slot->reference, origin(slot));
+    if (!slot->has_certificate)
+        return;
+    cs_hex(CS_VIEW_ARRAY(slot->fingerprint), fingerprint);
+    if (slot->certificate_read)
+        cs_say("  certificate   %s, until %s%s", cs_printable(name, sizeof name, slot->name),
+            slot->not_after, slot->matches == CS_PIV_NO ? ", OF ANOTHER KEY" : "");
+    else
+        cs_say("  certificate   one that cannot be read");
+    cs_say("  SHA-256       %s", fingerprint);
+}
+
+/* -- for machines */
+
+static json_t *slot_json(const cs_piv_slot *slot)
+{
+    char reference[3];
+    json_t *out;
+
+    (void)snprintf(reference, sizeof reference, "%02X", slot->reference);
+    out = json_pack("{s:s, s:s, s:s}", "slot", reference, "key", cs_piv_answer_name(slot->has_key),
+        "generated", cs_piv_answer_name(slot->generated));
+    if (out == NULL || !slot->has_certificate)
+        return out;
+    if (json_object_set_new(out, "certificate",
+            json_pack("{s:b, s:s, s:s, s:o?, s:s}", "read", slot->certificate_read, "name",
+                slot->name, "not_after", slot->not_after, "sha256",
+                cs_hex_json(CS_VIEW_ARRAY(slot->fingerprint)), "matches",
+                cs_piv_answer_name(slot->matches))) != 0) {
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
+static json_t *report_json(const card_report *report)
+{
+    const cs_piv_info *info = &report->info;
+    json_t *slots = json_array();
+
+    for (size_t i = 0; i < report->count; i++) {
+        if (json_array_append_new(slots, slot_json(&report->slots[i])) != 0) {
+            json_decref(slots);
+            return NULL;
+        }
+    }
+    return json_pack("{s:b, s:s, s:o?, s:o?, s:s, s:i, s:i, s:{s:s, s:s, s:s}, s:o}", "ok", 1,
+        "reader", info->reader, "serial", info->has_serial ? json_integer(info->serial) : NULL,
+        "guid", info->has_guid ? cs_hex_json(CS_VIEW_ARRAY(info->guid)) : NULL, "extensions",
+        info->version, "pin_tries", info->pin_tries, "puk_tries", info->puk_tries, "factory", "pin",
+        cs_piv_answer_name(info->pin_is_default), "puk", cs_piv_answer_name(info->puk_is_default),
+        "management_key", cs_piv_answer_name(info->admin_is_default), "slots", slots);
+}
+
+/* -- show */
+
+static int run_show(const cs_arguments *arguments, cs_error *error)
+{
+    static card_report report;
+    cs_piv *card = NULL;
+    int rc = cs_piv_open(&card, cs_arg(arguments, "reader"), error);
+
+    if (rc == CS_OK)
+        rc = cs_piv_describe(card, &report.info, error);
+    if (rc == CS_OK)
+        rc = cs_piv_slots(card, report.slots, &report.count, error);
+    cs_piv_close(&card);
+    if (rc != CS_OK)
+        return rc;
+    if (cs_arg_flag(arguments, "json"))
+        return cs_print_json(report_json(&report), error);
+    print_card(&report.info);
+    for (size_t i = 0; i < report.count; i++)
+        print_slot(&report.slots[i]);
+    return CS_OK;
+}
+
+static const cs_option show_options[] = {
+    {"reader", "NAME", false, "the reader the card is in; otherwise the only PIV card there is"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
+static const cs_verb verbs[] = {
+    {"show", "a PIV card: its serial number, its PINs, its keys and certificates", show_options,
+        "--reader \"Alcor Micro AU9540 00 00\"", run_show},
+    {0},
+};
+
+const cs_group cs_card_group = {"card", "PIV cards, at the desk that makes them", verbs};
