@@ -240,7 +240,7 @@ analyse() {
     # readdir on a stream of its own is safe with threads in glibc, and readdir_r is deprecated
     cppcheck -j "$jobs" --suppress=readdirCalled --std=c11 --quiet --error-exitcode=1 --inline-suppr --library=posix \
         --enable=warning,performance,portability --suppress=missingIncludeSystem \
-        -D_GNU_SOURCE -I include -I src -I tests/support "${units[@]}"
+        -D_GNU_SOURCE -I include -I src -I provisioning -I tests/support "${units[@]}"
 }
 
 check "licence lines" licence_lines

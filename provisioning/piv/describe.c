@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REFERENCE_PIN 0x80
-#define REFERENCE_PUK 0x81
 #define META_DEFAULT 0x05
 #define META_RETRIES 0x06 /* in all, left */
 
@@ -87,9 +85,9 @@ int cs_piv_describe(cs_piv *card, cs_piv_info *out, cs_error *error)
     out->has_serial = ykpiv_get_serial(card->state, &out->serial) == YKPIV_OK;
     rc = read_guid(card, out, error);
     if (rc == CS_OK)
-        rc = read_secret(card, REFERENCE_PIN, &out->pin_is_default, NULL, error);
+        rc = read_secret(card, PIV_REFERENCE_PIN, &out->pin_is_default, NULL, error);
     if (rc == CS_OK)
-        rc = read_secret(card, REFERENCE_PUK, &out->puk_is_default, &out->puk_tries, error);
+        rc = read_secret(card, PIV_REFERENCE_PUK, &out->puk_is_default, &out->puk_tries, error);
     if (rc == CS_OK)
         rc = read_secret(card, YKPIV_KEY_CARDMGM, &out->admin_is_default, NULL, error);
     return rc;

@@ -8,29 +8,58 @@
 #define SW_NOT_FOUND 0x6a82
 #define SW_NO_REFERENCE 0x6a88
 #define SW_NO_INS 0x6d00
+#define SW_TRIES 0x63c0 /* and how many are left */
+#define SW_BLOCKED 0x6983
 #define TAG_LIST 0x5c
 #define TAG_DATA 0x53
 
-int piv_transmit(
-    cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error)
+static int transmit(cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n,
+    int *status, cs_error *error)
 {
     const unsigned char header[4] = {0, command->ins, command->p1, command->p2};
     unsigned long size = PIV_ANSWER_MAX;
-    int status = 0;
     ykpiv_rc rc = ykpiv_transfer_data(
-        card->state, header, command->data.p, (long)command->data.n, out, &size, &status);
+        card->state, header, command->data.p, (long)command->data.n, out, &size, status);
 
     *n = 0;
     if (rc != YKPIV_OK)
         return piv_fail(card, command->what, rc, error);
-    if (status == SW_NOT_FOUND || status == SW_NO_REFERENCE || status == SW_NO_INS)
-        return CS_OK;
-    if (status != SW_OK || size > PIV_ANSWER_MAX)
-        return CS_FAIL(error, CS_E_TOKEN,
-            "reader %s: %s: the card answers %04x; try again, or try another card", card->reader,
-            command->what, (unsigned)status);
-    *n = size;
+    if (*status == SW_OK)
+        *n = size > PIV_ANSWER_MAX ? 0 : size;
     return CS_OK;
+}
+
+static int refused(const cs_piv *card, const char *what, int status, cs_error *error)
+{
+    if ((status & 0xfff0) == SW_TRIES)
+        return CS_FAIL(error, CS_E_PIN_WRONG,
+            "reader %s: %s: the card refuses it, %d tries are left; it is not tried again",
+            card->reader, what, status & 0xf);
+    if (status == SW_BLOCKED)
+        return CS_FAIL(error, CS_E_PIN_LOCKED, "reader %s: %s: the card is blocked; wipe it",
+            card->reader, what);
+    return CS_FAIL(error, CS_E_TOKEN,
+        "reader %s: %s: the card answers %04x; try again, or try another card", card->reader, what,
+        (unsigned)status);
+}
+
+int piv_transmit(
+    cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error)
+{
+    int status = 0, rc = transmit(card, command, out, n, &status, error);
+
+    if (rc != CS_OK || status == SW_OK || status == SW_NOT_FOUND || status == SW_NO_REFERENCE ||
+        status == SW_NO_INS)
+        return rc;
+    return refused(card, command->what, status, error);
+}
+
+int piv_write(
+    cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error)
+{
+    int status = 0, rc = transmit(card, command, out, n, &status, error);
+
+    return rc != CS_OK || status == SW_OK ? rc : refused(card, command->what, status, error);
 }
 
 /* -- TLV */

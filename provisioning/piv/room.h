@@ -6,8 +6,12 @@
 
 #include "piv/piv.h"
 
+#include "crypto/x509.h"
+
 #include <ykpiv.h>
 
+#define PIV_REFERENCE_PIN 0x80
+#define PIV_REFERENCE_PUK 0x81
 #define PIV_ANSWER_MAX 4096 /* a certificate and a bit; Yubico's objects have 3072 at most */
 
 struct cs_piv {
@@ -27,12 +31,18 @@ typedef struct piv_read {
 } piv_read;
 CS_MUST_CHECK int piv_transmit(
     cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error);
+/* One that must succeed. CS_E_PIN_WRONG, CS_E_PIN_LOCKED, CS_E_TOKEN. */
+CS_MUST_CHECK int piv_write(
+    cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error);
 
 /* Yubico's metadata of a key, the PIN or the PUK; and a data object, without its frame. */
 CS_MUST_CHECK int piv_metadata(
     cs_piv *card, uint8_t reference, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error);
 CS_MUST_CHECK int piv_object(
     cs_piv *card, uint32_t tag, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error);
+
+/* What the card tells of the key in out->reference. */
+CS_MUST_CHECK int piv_read_key(cs_piv *card, cs_piv_slot *out, cs_error *error);
 
 /* The value of that tag in TLV with tags of one byte and BER lengths; false if there is none. */
 bool piv_find(cs_view list, uint8_t tag, cs_view *value);

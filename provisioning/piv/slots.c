@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "room.h"
 
-#include "crypto/x509.h"
-
 #include <chartseal/group.h>
 
 #include <string.h>
@@ -19,16 +17,13 @@
 static const uint8_t references[CS_PIV_SLOTS] = {0x9a, 0x9c, 0x9d, 0x9e, 0x82, 0x83, 0x84, 0x85,
     0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f, 0x90, 0x91, 0x92, 0x93, 0x94, 0x95};
 
-/* What the card tells of the key. Where it tells nothing of any key, nothing is known. */
-static int read_key(cs_piv *card, bool tells, cs_piv_slot *out, cs_error *error)
+int piv_read_key(cs_piv *card, cs_piv_slot *out, cs_error *error)
 {
     uint8_t bytes[PIV_ANSWER_MAX];
     size_t n = 0;
     cs_view value, point;
     int rc;
 
-    if (!tells)
-        return CS_OK;
     rc = piv_metadata(card, out->reference, bytes, &n, error);
     if (rc != CS_OK)
         return rc;
@@ -80,7 +75,8 @@ static int read_slot(cs_piv *card, bool tells, cs_piv_slot *out, cs_error *error
     uint8_t bytes[PIV_ANSWER_MAX];
     size_t n = 0;
     cs_view der, packed;
-    int rc = read_key(card, tells, out, error);
+    /* where the card tells nothing of any key, nothing is known */
+    int rc = tells ? piv_read_key(card, out, error) : CS_OK;
 
     if (rc == CS_OK)
         rc = piv_object(card, ykpiv_util_slot_object(out->reference), bytes, &n, error);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/card_provision.h"
 #include "cli/cli.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
@@ -145,6 +146,11 @@ static const cs_option show_options[] = {
 static const cs_verb verbs[] = {
     {"show", "a PIV card: its serial number, its PINs, its keys and certificates", show_options,
         "--reader \"Alcor Micro AU9540 00 00\"", run_show},
+    {"provision", "make a doctor's card of a new one, or go on where a run ended early",
+        cs_card_provision_options, "--dir cards/17 --name \"Dr. E. Koch\" --id D-17",
+        cs_card_provision},
+    {"wipe", "make a card as it came from the factory; its keys are destroyed",
+        cs_card_wipe_options, "--serial 12648430", cs_card_wipe},
     {0},
 };
 

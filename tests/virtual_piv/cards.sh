@@ -17,6 +17,9 @@ seen() {
     for _ in $(seq 200); do
         state=$(opensc-tool -l 2>/dev/null | awk -v n="$1" '$1 == n { print tolower($2) }')
         if [ "$state" = "$wanted" ]; then
+            # pcscd looks every 400 ms, but a failed command tells it, too: a card that comes before
+            # it has looked, it takes for the one that has gone, and does not power it
+            if [ "$wanted" = no ]; then sleep 0.5; fi
             return 0
         fi
         sleep 0.05

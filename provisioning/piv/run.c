@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run and its record: "name value" in each line. */
+#include "piv/run.h"
+#include "room.h"
+
+#include <chartseal/secret.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT "chartseal-card 1"
+#define RECORD_MAX 1024
+
+const char *cs_piv_step_name(cs_piv_step step)
+{
+    static const char *const names[] = {
+        "new", "begun", "admin", "puk", "pin", "objects", "sign", "agree", "finished"};
+
+    return (size_t)step < sizeof names / sizeof names[0] ? names[step] : "unknown";
+}
+
+/* Uniform: a byte that would favour the low digits is thrown away. */
+static void random_digits(char out[CS_PIV_PIN_SIZE + 1])
+{
+    for (size_t i = 0; i < CS_PIV_PIN_SIZE;) {
+        uint8_t byte;
+
+        cs_random(&byte, 1);
+        if (byte < 250)
+            out[i++] = (char)('0' + byte % 10);
+    }
+    out[CS_PIV_PIN_SIZE] = '\0';
+}
+
+int cs_piv_run_new(cs_piv_run **out, cs_piv *card, cs_error *error)
+{
+    cs_piv_run *run;
+    uint32_t serial;
+
+    *out = NULL;
+    if (ykpiv_get_serial(card->state, &serial) != YKPIV_OK)
+        return CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
+            "the card in reader %s tells no serial number, and has no way to replace its "
+            "management key; take one with Yubico's extensions",
+            card->reader);
+    run = cs_secret_new(sizeof *run);
+    if (run == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a card's secrets");
+    run->serial = serial;
+    cs_random(run->admin_key, sizeof run->admin_key);
+    random_digits(run->pin);
+    random_digits(run->puk);
+    *out = run;
+    return CS_OK;
+}
+
+/* -- the record */
+
+int cs_piv_run_encode(cs_buf *out, const cs_piv_run *run, cs_error *error)
+{
+    char admin[2 * CS_PIV_ADMIN_KEY_SIZE + 1];
+    char sign[2 * CS_PUK_SIZE + 1], agree[2 * CS_PUK_SIZE + 1];
+    char *text = cs_secret_new(RECORD_MAX);
+    int n, rc = CS_E_MEMORY;
+
+    if (text == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a card's record");
+    cs_hex(CS_VIEW_ARRAY(run->admin_key), admin);
+    cs_hex(CS_VIEW_ARRAY(run->sign_puk), sign);
+    cs_hex(CS_VIEW_ARRAY(run->agree_puk), agree);
+    n = snprintf(text, RECORD_MAX,
+        FORMAT "\nserial %u\ndone %s\nadmin %s\npin %s\npuk %s\nsign %s\nagree %s\n", run->serial,
+        cs_piv_step_name(run->done), admin, run->pin, run->puk, sign, agree);
+    if (n > 0 && n < RECORD_MAX)
+        rc = cs_buf_set(out, (cs_view){(const uint8_t *)text, (size_t)n}, error);
+    cs_wipe(admin, sizeof admin);
+    cs_secret_free(&text);
+    return rc;
+}
+
+static bool take_bytes(uint8_t *out, size_t size, const char *hex)
+{
+    cs_buf bytes = {.guarded = true};
+    bool fits = cs_unhex(&bytes, hex, NULL) == CS_OK && bytes.n == size;
+
+    if (fits)
+        memcpy(out, bytes.p, size);
+    cs_buf_free(&bytes);
+    return fits;
+}
+
+static bool take_digits(char out[CS_PIV_PIN_SIZE + 1], const char *text)
+{
+    if (strlen(text) != CS_PIV_PIN_SIZE || strspn(text, "0123456789") != CS_PIV_PIN_SIZE)
+        return false;
+    memcpy(out, text, CS_PIV_PIN_SIZE + 1);
+    return true;
+}
+
+static bool take_step(cs_piv_step *out, const char *name)
+{
+    for (int step = CS_PIV_NEW; step <= CS_PIV_FINISHED; step++) {
+        if (strcmp(cs_piv_step_name((cs_piv_step)step), name) == 0) {
+            *out = (cs_piv_step)step;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_serial(uint32_t *out, const char *text)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    *out = (uint32_t)value;
+    return end != text && *end == '\0' && value <= UINT32_MAX;
+}
+
+static bool take_line(cs_piv_run *run, const char *name, const char *value)
+{
+    if (strcmp(name, "serial") == 0)
+        return take_serial(&run->serial, value);
+    if (strcmp(name, "done") == 0)
+        return take_step(&run->done, value);
+    if (strcmp(name, "admin") == 0)
+        return take_bytes(run->admin_key, sizeof run->admin_key, value);
+    if (strcmp(name, "pin") == 0)
+        return take_digits(run->pin, value);
+    if (strcmp(name, "puk") == 0)
+        return take_digits(run->puk, value);
+    if (strcmp(name, "sign") == 0)
+        return take_bytes(run->sign_puk, sizeof run->sign_puk, value);
+    return strcmp(name, "agree") == 0 && take_bytes(run->agree_puk, sizeof run->agree_puk, value);
+}
+
+static bool take_lines(cs_piv_run *run, char *text)
+{
+    char *rest, *line = strtok_r(text, "\n", &rest);
+    unsigned lines = 0;
+
+    if (line == NULL || strcmp(line, FORMAT) != 0)
+        return false;
+    while ((line = strtok_r(NULL, "\n", &rest)) != NULL) {
+        char *value = strchr(line, ' ');
+
+        if (value == NULL)
+            return false;
+        *value = '\0';
+        if (!take_line(run, line, value + 1))
+            return false;
+        lines++;
+    }
+    return lines == 7 && run->pin[0] != '\0' && run->puk[0] != '\0';
+}
+
+int cs_piv_run_decode(cs_piv_run **out, cs_view bytes, cs_error *error)
+{
+    cs_piv_run *run = cs_secret_new(sizeof *run);
+    char *text = cs_secret_new(RECORD_MAX);
+    int rc = CS_OK;
+
+    *out = NULL;
+    if (run == NULL || text == NULL)
+        rc = CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a card's record");
+    else if (bytes.n >= RECORD_MAX)
+        rc = CS_FAIL(error, CS_E_CORRUPT, "this is not the record of a card; it is too long");
+    if (rc == CS_OK) {
+        memcpy(text, bytes.p, bytes.n);
+        if (!take_lines(run, text))
+            rc = CS_FAIL(error, CS_E_CORRUPT,
+                "this is not the record of a card; wipe the card and make it anew");
+    }
+    if (rc == CS_OK)
+        *out = run;
+    else
+        cs_secret_free(&run);
+    cs_secret_free(&text);
+    return rc;
+}

@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# `chartseal card provision` and `wipe` with virtual cards: a whole card, a failure and a pull at
+# every command that changes one, what is refused. Run by with_readers.sh.
+set -euo pipefail
+
+virtual_piv=${1:?usage: with_readers.sh provision.sh VIRTUAL-PIV CHARTSEAL}
+chartseal=${2:?}
+work=$(mktemp -d)
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/virtual_piv/cards.sh
+. "$here/cards.sh"
+# shellcheck source=tests/virtual_piv/checks.sh
+. "$here/checks.sh"
+
+provision() {
+    "$chartseal" card provision --reader "${readers[0]}" --name "Dr. Ada" --id D-17 "$@"
+}
+
+# refused STATUS WORD COMMAND...
+refused() {
+    local wanted=$1 word=$2 status=0
+    shift 2
+    "$@" >"$work/out" 2>"$work/err" || status=$?
+    equal "$*: exit status" "$wanted" "$status"
+    equal "$*: says '$word'" 1 "$(grep -c -e "$word" "$work/err")"
+}
+
+told() {
+    "$chartseal" card show --reader "${readers[0]}" --json | jq -r "$1"
+}
+
+of_record() { # NAME, in the record of $dir
+    sed -n "s/^$1 //p" "$dir/record"
+}
+
+# certify_dir: certificates for the keys of $dir, as an authority would make them.
+certify_dir() {
+    openssl req -in "$dir/sign.csr" -pubkey -noout >"$work/sign.pub" &&
+        issue "$work/sign.pub" "Dr. Ada" digitalSignature "$work/sign.pem" &&
+        issue "$dir/agree.pub" "Dr. Ada" keyAgreement "$work/agree.pem"
+}
+
+echo "# a whole card"
+dir=$work/cards/ada
+insert 0 ada --blank --serial 00c0ffee --log "$work/log"
+provision --dir "$dir" >/dev/null
+equal "no secret is the factory's" no,no,no "$(told '[.factory[]] | join(",")')"
+equal "keys made on the card" "9C yes,9D yes" \
+    "$(told '[.slots[] | "\(.slot) \(.generated)"] | join(",")')"
+equal "it has a GUID now" yes "$(told .guid | grep -q '^[0-9a-f]\{32\}$' && echo yes)"
+equal "mode of the record" 600 "$(stat -c %a "$dir/record")"
+equal "the request is signed" yes \
+    "$(openssl req -in "$dir/sign.csr" -verify -noout 2>&1 | grep -q 'verify OK' && echo yes)"
+equal "commands of a provisioning that change the card" "$(printf '%s\n' ff 24 24 db db 47 47)" \
+    "$(awk '{ print substr($2, 3, 2) }' "$work/log" | grep -x 'ff\|24\|db\|47')"
+certify_dir
+finish_it=(--sign-certificate "$work/sign.pem" --agree-certificate "$work/agree.pem")
+refused 4 "another key" provision --dir "$dir" --sign-certificate "$work/agree.pem" \
+    --agree-certificate "$work/sign.pem"
+issue "$dir/agree.pub" "Dr. Ada" digitalSignature "$work/wrong.pem"
+refused 4 "key usage" provision --dir "$dir" --sign-certificate "$work/sign.pem" \
+    --agree-certificate "$work/wrong.pem"
+refused 2 "give both" provision --dir "$dir" --sign-certificate "$work/sign.pem"
+provision --dir "$dir" "${finish_it[@]}" >/dev/null
+equal "certificates are those of the keys" "9C yes,9D yes" \
+    "$(told '[.slots[] | "\(.slot) \(.certificate.matches)"] | join(",")')"
+equal "mode of the PIN letter" 600 "$(stat -c %a "$dir/pin-letter.txt")"
+equal "the letter has the PIN" 1 "$(grep -c "^    $(of_record pin)$" "$dir/pin-letter.txt")"
+equal "the sheet has no secrets" 0 \
+    "$(grep -c -e "$(of_record pin)" -e "$(of_record puk)" -e "$(of_record admin)" "$dir/sheet.txt" || true)"
+equal "the sheet has the certificate" 1 \
+    "$(grep -c "$(openssl x509 -in "$work/sign.pem" -outform DER | sha256sum | cut -d' ' -f1)" "$dir/sheet.txt")"
+
+echo "# and it is a token"
+of_record pin >"$work/pin"
+chmod 600 "$work/pin"
+equal "its keys" "SIGN key:sign,KEY MAN key:agree" "$("$chartseal" token audit --json \
+    --uri "pkcs11:?module-path=$OPENSC_MODULE" --pin-file "$work/pin" |
+    jq -r '[.keys[] | "\(.name):\(.use)"] | join(",")')"
+openssl rand -out "$work/digest" 32
+pkcs11-tool --module "$OPENSC_MODULE" --login --pin "$(of_record pin)" --sign --mechanism ECDSA \
+    --signature-format openssl --id 02 --input-file "$work/digest" --output-file "$work/signature" \
+    >/dev/null 2>&1
+equal "it signs with its PIN" yes "$(openssl pkeyutl -verify -pubin -inkey "$work/sign.pub" \
+    -in "$work/digest" -sigfile "$work/signature" >/dev/null && echo yes)"
+equal "the factory's PIN is refused" no \
+    "$(pkcs11-tool --module "$OPENSC_MODULE" --login --pin 123456 --list-objects >/dev/null 2>&1 || echo no)"
+equal "the factory's management key, too" no \
+    "$(admin 0 -s 00:47:00:9C:05:AC:03:80:01:11:00 2>/dev/null || echo no)"
+equal "the PUK is the record's" yes "$(yubico-piv-tool -r "${readers[0]}" -a unblock-pin \
+    -P "$(of_record puk)" -N 11111111 2>/dev/null && echo yes)"
+
+echo "# what is refused"
+refused 9 "is not new" provision --dir "$work/cards/other"
+eject 0
+insert 0 bob --blank --serial 00000b0b
+refused 7 "is not the one of the record" provision --dir "$dir"
+equal "and nothing was done" yes,yes,yes "$(told '[.factory[]] | join(",")')"
+refused 7 "is not the one of the record" provision --dir "$dir" "${finish_it[@]}"
+eject 0
+insert 0 plain --plain
+refused 7 "Yubico's extensions" provision --dir "$work/cards/plain"
+equal "and there is no record of it" no "$([ -e "$work/cards/plain/record" ] || echo no)"
+eject 0
+
+echo "# wipe"
+insert 0 ada
+refused 7 "serial number 1;" "$chartseal" card wipe --serial 1
+equal "and nothing was done" "9C,9D" "$(told '[.slots[].slot] | join(",")')"
+"$chartseal" card wipe --serial $((0x00c0ffee)) >/dev/null
+equal "a wiped card is the factory's" "yes,yes,yes 0" \
+    "$(told '([.factory[]] | join(",")) + " \(.slots | length)"')"
+provision --dir "$work/cards/again" >/dev/null
+eject 0
+
+echo "# a fault at every command that changes the card"
+insert 0 count --blank --serial 00000001 --log "$work/count.log"
+provision --dir "$work/cards/count" >/dev/null
+eject 0
+changing=$(awk '{ ins = substr($2, 3, 2) } ins ~ /^(ff|24|db|47|20|87)$/ { print $1 }' "$work/count.log")
+trials=0
+interrupted=0
+for n in $changing; do
+    for fault in "--fail-at $n:6f00" "--pull-at $n" "--pull-after $n"; do
+        trials=$((trials + 1))
+        dir=$work/cards/trial-$trials
+        # shellcheck disable=SC2086 # two words
+        insert 0 "trial-$trials" --blank --serial 00000001 $fault
+        status=0
+        provision --dir "$dir" >/dev/null 2>"$work/err" || status=$?
+        if [ "$status" -ne 0 ]; then interrupted=$((interrupted + 1)); fi
+        eject 0
+        insert 0 "trial-$trials"
+        if ! provision --dir "$dir" >/dev/null 2>"$work/err"; then
+            equal "$fault: gone on with (first exit status $status)" "" "$(cat "$work/err")"
+        fi
+        result=$(told '([.factory[]] | join(",")) + " " + ([.slots[] | "\(.slot) \(.generated)"] | join(",")) +
+            " \(.pin_tries) \(.puk_tries)"')
+        [ "$result" = "no,no,no 9C yes,9D yes 3 3" ] ||
+            equal "$fault (first exit status $status)" "no,no,no 9C yes,9D yes 3 3" "$result"
+        eject 0
+    done
+done
+echo "$interrupted of $trials runs ended early, and were gone on with"
+equal "a pull ends a run, and most failures" yes "$([ "$interrupted" -ge $((trials * 2 / 3)) ] && echo yes)"
