@@ -55,10 +55,9 @@ static int read_guid(cs_piv *card, cs_piv_info *out, cs_error *error)
     return rc;
 }
 
-/* By a VERIFY without a PIN, which costs none. (ykpiv_get_pin_retries selects Yubico's management
- * application first, which other cards do not have.) Where another process has verified the PIN,
- * the card does not tell. */
-static int count_tries(cs_piv *card, int *tries, cs_error *error)
+/* By a VERIFY without a PIN. (ykpiv_get_pin_retries selects Yubico's management application first,
+ * which other cards do not have.) */
+int piv_count_tries(cs_piv *card, int *tries, cs_error *error)
 {
     int left = -1;
     ykpiv_rc rc = ykpiv_verify(card->state, NULL, &left);
@@ -77,7 +76,7 @@ int cs_piv_describe(cs_piv *card, cs_piv_info *out, cs_error *error)
 
     *out = (cs_piv_info){.pin_tries = -1, .puk_tries = -1};
     (void)snprintf(out->reader, sizeof out->reader, "%s", card->reader);
-    rc = count_tries(card, &out->pin_tries, error);
+    rc = piv_count_tries(card, &out->pin_tries, error);
     if (rc != CS_OK)
         return rc;
     if (ykpiv_get_version(card->state, out->version, sizeof out->version) != YKPIV_OK)

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define PIN_FIELD 8
-#define TRIES_MOST 255 /* the most a card can be set to */
+#define TRIES_FACTORY 3 /* of a card that came new, and whose PIN has not been refused since */
+#define TRIES_MOST 255  /* the most a card can be set to */
 #define TAG_TEMPLATE 0x7c
 #define TAG_RESPONSE 0x82
 
@@ -73,9 +74,18 @@ int cs_piv_request(
     cs_piv *card, const cs_piv_run *run, const cs_subject *subject, cs_buf *out, cs_error *error)
 {
     signing s = {card, run};
+    int tries, rc;
 
     if (run->done < CS_PIV_SIGN)
         return CS_FAIL(error, CS_E_ORDER, "the card's signing key is not made yet");
+    rc = piv_count_tries(card, &tries, error);
+    if (rc != CS_OK)
+        return rc;
+    if (tries >= 0 && tries < TRIES_FACTORY)
+        return CS_FAIL(error, CS_E_PIN_WRONG,
+            "the card in reader %s has refused a PIN (%d tries are left): the record's is not sent "
+            "again; wipe the card and make it anew",
+            card->reader, tries);
     return cs_request_make(out, subject, CS_VIEW_ARRAY(run->sign_puk), sign, &s, error);
 }
 

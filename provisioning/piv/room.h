@@ -41,6 +41,10 @@ CS_MUST_CHECK int piv_metadata(
 CS_MUST_CHECK int piv_object(
     cs_piv *card, uint32_t tag, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error);
 
+/* PIN tries that are left, which costs none; -1: the PIN is verified, and the card does not tell.
+ */
+CS_MUST_CHECK int piv_count_tries(cs_piv *card, int *tries, cs_error *error);
+
 /* What the card tells of the key in out->reference. */
 CS_MUST_CHECK int piv_read_key(cs_piv *card, cs_piv_slot *out, cs_error *error);
 

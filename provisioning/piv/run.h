@@ -61,7 +61,8 @@ typedef int (*cs_piv_save_fn)(void *context, const cs_piv_run *run, cs_error *er
  * CS_E_TOKEN_UNSUITABLE. */
 CS_MUST_CHECK int cs_piv_make(
     cs_piv *card, cs_piv_run *run, cs_piv_save_fn save, void *context, cs_error *error);
-/* A request (PKCS#10, DER appended) for the key in 9C, signed by it: one VERIFY, one signature. */
+/* A request (PKCS#10, DER appended) for the key in 9C, signed by it: one VERIFY, one signature.
+ * CS_E_PIN_WRONG: the card has refused a PIN before or now; it is not sent twice. */
 CS_MUST_CHECK int cs_piv_request(
     cs_piv *card, const cs_piv_run *run, const cs_subject *subject, cs_buf *out, cs_error *error);
 /* The last step. Certificates in DER. CS_E_CERTIFICATE: of another key, or for another use. */

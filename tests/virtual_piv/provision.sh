@@ -105,6 +105,16 @@ refused 7 "Yubico's extensions" provision --dir "$work/cards/plain"
 equal "and there is no record of it" no "$([ -e "$work/cards/plain/record" ] || echo no)"
 eject 0
 
+echo "# a PIN that somebody has changed meanwhile"
+insert 0 changed --blank
+provision --dir "$work/cards/changed" >/dev/null
+yubico-piv-tool -r "${readers[0]}" -a change-pin -P "$(dir=$work/cards/changed of_record pin)" \
+    -N 11111111 >/dev/null 2>&1
+refused 6 "the card refuses it" provision --dir "$work/cards/changed"
+refused 6 "not sent again" provision --dir "$work/cards/changed"
+equal "it was sent once" 2 "$(told .pin_tries)"
+eject 0
+
 echo "# wipe"
 insert 0 ada
 refused 7 "serial number 1;" "$chartseal" card wipe --serial 1
