@@ -97,6 +97,13 @@ refused 9 "is not new" provision --dir "$work/cards/other"
 eject 0
 insert 0 bob --blank --serial 00000b0b
 refused 7 "is not the one of the record" provision --dir "$dir"
+mkdir "$work/cards/bad"
+for alter in 'head -c 0' 'head -n 6' 'sed 1d' 'sed s/^done.*/done/' 'sed s/^pin.*/pin_1234567/' \
+    'sed s/^serial.*/serial_-1/' 'sed s/^admin.*/admin_00/' 'sed p'; do
+    # shellcheck disable=SC2086 # a command and its argument
+    $alter "$dir/record" | tr _ ' ' >"$work/cards/bad/record"
+    refused 9 "not the record of a card" provision --dir "$work/cards/bad"
+done
 equal "and nothing was done" yes,yes,yes "$(told '[.factory[]] | join(",")')"
 refused 7 "is not the one of the record" provision --dir "$dir" "${finish_it[@]}"
 eject 0
