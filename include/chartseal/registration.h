@@ -19,13 +19,13 @@
 
 #include <chartseal/party.h>
 
-/* X's side. `me` has cloud, sign and decrypt (and certificate for D and HPC). */
+/* X's side. `me` has cloud, sign and decrypt (and certificate for D, HPC and a telecare cloud). */
 typedef struct cs_registering cs_registering;
 typedef struct cs_registering_input {
     cs_role role;
     const char *id;
     cs_view binding; /* P: B', 32 bytes; else empty */
-    cs_view code;    /* P, HPC: CS_CODE_SIZE bytes; else empty */
+    cs_view code;    /* P, HPC, cloud: CS_CODE_SIZE bytes; else empty */
     cs_token *token; /* where S_X will live */
     const char *label;
 } cs_registering_input;

@@ -75,8 +75,8 @@ typedef struct cs_signed {
 } cs_signed;
 extern const cs_schema cs_signed_schema;
 
-/* A message under E_PUK. Labels R1 R2 M1 M2 S1 S2 S3 S4 P1; its header (aad) is the same array
- * without enc and ct. */
+/* A message under E_PUK. Labels R1 R2 M1 M2 S1 S2 S3 S4 P1 T1 T2 T3; its header (aad) is the same
+ * array without enc and ct. */
 typedef struct cs_envelope {
     uint64_t suite;
     uint64_t time;
@@ -91,7 +91,7 @@ typedef struct cs_envelope_header {
 extern const cs_schema cs_envelope_header_schema;
 
 /* The head of a message under E_SEK; its encoding is the aad of the chunks that follow. Labels M3
- * M4 S5 S6 F1 F2. */
+ * M4 S5 S6 F1 F2 U1 U2 G1 G2. */
 typedef struct cs_session_head {
     uint64_t suite;
     uint64_t time;
@@ -100,7 +100,7 @@ typedef struct cs_session_head {
 } cs_session_head;
 extern const cs_schema cs_session_head_schema;
 
-/* A short answer under a key exported from the request's HPKE context. Label P2. */
+/* A short answer under a key exported from the request's HPKE context. Labels P2 T4. */
 typedef struct cs_reply {
     uint64_t suite;
     uint64_t time;
@@ -501,7 +501,8 @@ extern const cs_schema cs_publish_schema;
 /* -- at rest
  * --------------------------------------------------------------------------------------- */
 
-/* The input of prf for a row or a record. Labels "index", "patient", "identity", "enrolment". */
+/* The input of prf for a row or a record. Labels "index", "patient", "identity", "enrolment",
+ * "audit key", "place row". */
 typedef struct cs_row_name {
     cs_view a;
     cs_view b;

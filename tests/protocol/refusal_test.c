@@ -397,6 +397,11 @@ static void test_identities(void **state)
     assert_fails(CS_E_CERTIFICATE, cast_register(&c, &c.hospital, NULL, NULL, error));
     c.other_doctor.role = CS_ROLE_HOSPITAL;
     assert_fails(CS_E_CERTIFICATE, cast_register(&c, &c.other_doctor, NULL, NULL, error));
+    /* a hospital as a telecare cloud, and a cloud as a hospital */
+    c.other_hospital.role = CS_ROLE_CLOUD;
+    assert_fails(CS_E_CERTIFICATE, cast_register(&c, &c.other_hospital, NULL, NULL, error));
+    c.telecare.role = CS_ROLE_HOSPITAL;
+    assert_fails(CS_E_CERTIFICATE, cast_register(&c, &c.telecare, NULL, NULL, error));
     /* a cloud that does not look: who is shown certificate and credential does */
     c.doctor.id = "dr-lindqvist";
     cast_at(&c, CAST_START + 1);
