@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "telecare_play.h"
+#include "protocol/telecare.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -648,4 +649,47 @@ int telecare_run(telecare_play *p, cs_error *error)
     if (rc == CS_OK)
         rc = telecare_tp(p, error);
     return rc == CS_OK ? telecare_cp(p, error) : rc;
+}
+
+/* -- who tries what he has ------------------------------------------------------------------------
+ */
+
+/* The cloud's row of a place, opened by the cloud. */
+static void open_row(telecare_play *play, const uint8_t place[CS_PLACE_SIZE], cs_row_keys *keys,
+    telecare_row **row, cs_place_value *value, cs_buf *plain)
+{
+    assert_ok(cs_row_keys_for(keys, play->c->telecare.storage, CS_TABLE_PLACE,
+        (cs_view){place, CS_PLACE_SIZE}, (cs_view){0}, error));
+    *row = telecare_row_of(play, place);
+    assert_non_null(*row);
+    assert_ok(cs_value_open(&cs_place_value_schema, value, plain, keys->value,
+        CS_VIEW_ARRAY(keys->row), cs_view_buf(&(*row)->value), error));
+}
+
+unsigned telecare_try(telecare_play *play, const cast_actor *who, const uint8_t *key)
+{
+    unsigned opened = 0;
+
+    for (cs_slot slot = CS_SLOT_REPORT; slot <= CS_SLOT_COPY; slot++) {
+        const uint8_t *place = cs_episode_place(play->at_hospital, slot);
+        cs_place_value value;
+        cs_row_keys keys;
+        telecare_row *row;
+        cs_buf plain = {0};
+        cs_buf opened_block = {0};
+        uint8_t tried[CS_RECORD_KEY_SIZE];
+
+        open_row(play, place, &keys, &row, &value, &plain);
+        for (size_t i = 0; who != NULL && i < value.seals.n; i++) {
+            if (cs_record_key_open(tried, &who->party, place, value.seals.items[i], NULL) == CS_OK)
+                opened++;
+        }
+        if (key != NULL &&
+            cs_chunk_open(&opened_block, key, (cs_view){place, CS_PLACE_SIZE}, 0, value.blocks == 1,
+                (cs_view){row->blocks.p, CS_BLOCK_SIZE}, NULL) == CS_OK)
+            opened++;
+        cs_buf_free(&plain);
+        cs_buf_free(&opened_block);
+    }
+    return opened;
 }

@@ -85,6 +85,9 @@ int telecare_fetch(telecare_play *p, telecare_line *line, cs_episode *episode, c
 /* What a content is, for its record. */
 cs_content telecare_content(cs_view bytes);
 int telecare_invite(telecare_play *p, cs_error *error);
+/* Tries every seal of a run's records with somebody's key (who, or NULL), and the first block of
+ * each with a content key (or NULL); how many opened. */
+unsigned telecare_try(telecare_play *play, const cast_actor *who, const uint8_t *key);
 /* The row of a place; NULL. */
 telecare_row *telecare_row_of(telecare_play *p, const uint8_t place[CS_PLACE_SIZE]);
 
