@@ -27,6 +27,7 @@ static void prepare(void)
     if (c.suite != 0)
         return;
     cast_open(&c, CS_SUITE_P256, make_soft);
+    cast_open_telecare(&c, make_soft);
     telecare_open(&p, &c);
     p.report.n = 100;
     assert_ok(telecare_hup(&p, error));

@@ -26,6 +26,7 @@ static int open_cast(void **state)
 {
     (void)state;
     cast_open(&c, CS_SUITE_ED25519, make_soft);
+    cast_open_telecare(&c, make_soft);
     return 0;
 }
 

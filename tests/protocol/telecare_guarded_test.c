@@ -42,6 +42,7 @@ static int open_play(void **state)
 {
     (void)state;
     cast_open(&c, CS_SUITE_P256, make_soft);
+    cast_open_telecare(&c, make_soft);
     telecare_open(&p, &c);
     p.report.n = 100;
     p.measurement.n = 66000;

@@ -115,6 +115,7 @@ static void test_letters_are_short(void **state)
 
     (void)state;
     cast_open(&c, CS_SUITE_P256, make_soft);
+    cast_open_telecare(&c, make_soft);
     telecare_open(&p, &c);
     assert_ok(telecare_hup(&p, error));
     assert_true(p.letter_d.n <= 2953);
