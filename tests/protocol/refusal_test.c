@@ -389,6 +389,7 @@ static void test_identities(void **state)
 
     (void)state;
     cast_open(&c, CS_SUITE_P256, make_soft);
+    cast_open_telecare(&c, make_soft);
     /* as another doctor, whose certificate is another */
     c.doctor.id = c.other_doctor.id;
     assert_fails(CS_E_CERTIFICATE, cast_register(&c, &c.doctor, NULL, NULL, error));

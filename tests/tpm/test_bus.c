@@ -146,7 +146,7 @@ static void test_put_off(void **state)
     /* RETRY, YIELDED, TESTING, NV_RATE, OBJECT_MEMORY, SESSION_MEMORY, SESSION_HANDLES */
     static const uint32_t codes[] = {0x922, 0x908, 0x90a, 0x920, 0x902, 0x903, 0x905};
     static const uint32_t commands[] = {CC_SIGN, CC_LOAD, CC_START};
-    cs_token *token = open_with(10000), *hasty = open_with(300);
+    cs_token *token = open_with(10000), *hasty = open_with(1000);
     cs_key *key = the_key(token), *hasty_key = the_key(hasty);
 
     (void)state;
