@@ -28,7 +28,8 @@ packages_of() {
     run) echo softhsm2 p11-kit p11-kit-modules opensc pcscd libccid libtss2-tcti-device0 tpm2-tools \
         sqlite3 ;;
     test) echo libcmocka-dev jq sqlite3 openssl curl python3 procps swtpm libtss2-tcti-swtpm0 tpm2-tools \
-        tpm2-openssl opensc opensc-pkcs11 pcscd libpcsclite-dev vsmartcard-vpcd iproute2 yubico-piv-tool ;;
+        tpm2-openssl tpm2-abrmd libtss2-tcti-tabrmd0 dbus-daemon opensc opensc-pkcs11 pcscd \
+        libpcsclite-dev vsmartcard-vpcd iproute2 yubico-piv-tool ;;
     lint) echo clang clang-format clang-tidy cppcheck shellcheck groff-base ;;
     *) echo "packages.sh: no set named '$1'; the sets are build, run, test and lint" >&2
         return 2 ;;
