@@ -12,12 +12,6 @@
 
 static cast c;
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 static void prepare(void)
 {
     if (c.suite == 0)

@@ -16,12 +16,6 @@ enum { T1, T3, LETTER, RECORD, KINDS };
 static cast c;
 static telecare_play p;
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 static void prepare(void)
 {
     if (c.suite != 0)

@@ -10,12 +10,6 @@
 #include <sodium.h>
 #include <string.h>
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 static cast c;
 static play p;
 

@@ -3,12 +3,6 @@
 #include "backends.h"
 #include "soft_token.h"
 
-cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 cs_token *make_soft_sealed(const char *name)
 {
     cs_token *token = make_soft(name);

@@ -8,6 +8,7 @@
  */
 
 #include "cast.h"
+#include "soft_token.h"
 
 typedef struct backend {
     const char *name; /* NULL: the end of a table */
@@ -26,7 +27,6 @@ extern const backend tpm_backends[];
 
 /* Fresh tokens of each kind, for rows that mix them; all but soft ones between its set_up and
  * tear_down. */
-cs_token *make_soft(const char *name);
 cs_token *make_soft_sealed(const char *name); /* takes S_X in no other way */
 cs_token *make_softhsm(const char *name);
 void softhsm_set_up(void);

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every check of section 7, made to fail; every message altered, cut short and swapped on its way.
  */
+#include "hand.h"
 #include "play.h"
 #include "soft_token.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
 
 static cast shared; /* made once: registration is not what these tests are about */
 
@@ -45,45 +40,6 @@ static const char *const messages[] = {"M0", "M1", "M2", "M3 head", "M3 first", 
     "S2", "S3", "S4", "S5 head", "S5", "S6 head", "S6 first", "S6 chunk", "M4 head", "M4 first",
     "M4 chunk", "F1 head", "F1 first", "F1 chunk", "F2 head", "F2"};
 #define MESSAGE_COUNT (sizeof messages / sizeof messages[0])
-
-/* What is done to which message. */
-typedef struct hand {
-    const char *name;
-    enum { LOOK, FLIP, CUT, APPEND, FINAL, REPLACE } what;
-    size_t at;
-    cs_buf *with;
-    size_t size; /* of the message when it passed */
-    bool done;
-} hand;
-
-static void lay_hand(void *context, const char *name, cs_buf *message, bool *final)
-{
-    hand *h = context;
-
-    if (strcmp(name, h->name) != 0 || h->done)
-        return;
-    h->size = message->n;
-    h->done = true;
-    switch (h->what) {
-    case LOOK:
-        break;
-    case FLIP:
-        message->p[h->at] ^= (uint8_t)(1 << (h->at % 8));
-        break;
-    case CUT:
-        assert_ok(cs_buf_resize(message, h->at, error));
-        break;
-    case APPEND:
-        assert_ok(cs_buf_resize(message, message->n + 1, error));
-        break;
-    case FINAL:
-        *final = !*final;
-        break;
-    case REPLACE:
-        assert_ok(cs_buf_set(message, cs_view_buf(h->with), error));
-        break;
-    }
-}
 
 /* An altered message is answered as bad input or refused, by nobody taken for an inner error. */
 static void must_refuse(play *p, const hand *h)

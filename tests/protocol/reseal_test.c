@@ -296,12 +296,6 @@ int __wrap_cs_signed_make(
 /* -- the play ------------------------------------------------------------------------------------
  */
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 static int publish(cs_error *error)
 {
     cs_publishing publishing;

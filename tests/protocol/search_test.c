@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 static cast c;
 static play p;
 

@@ -6,58 +6,10 @@
 #include "protocol/envelope.h"
 #include "protocol/session.h"
 #include "protocol/telecare.h"
-#include "soft_token.h"
-#include "telecare_play.h"
+#include "telecare_stage.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
-static cast c;
-static telecare_play p;
-static telecare_play q; /* another run, at the same cloud */
-
-static int open_cast(void **state)
-{
-    (void)state;
-    cast_open(&c, CS_SUITE_ED25519, make_soft);
-    cast_open_telecare(&c, make_soft);
-    return 0;
-}
-
-static int close_cast(void **state)
-{
-    (void)state;
-    cast_close(&c);
-    return 0;
-}
-
-static int open_plays(void **state)
-{
-    telecare_play *both[] = {&p, &q};
-
-    (void)state;
-    cast_at(&c, CAST_START);
-    for (size_t i = 0; i < 2; i++) {
-        telecare_open(both[i], &c);
-        both[i]->report.n = 100;
-        both[i]->measurement.n = 66000;
-    }
-    return 0;
-}
-
-static int close_plays(void **state)
-{
-    (void)state;
-    telecare_close(&p);
-    telecare_close(&q);
-    return 0;
-}
 
 /* -- other doctors of the patient ----------------------------------------------------------------
  */

@@ -1,39 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Guarded memory is not the allocator's, so no sanitizer sees a secret that telecare loses there.
- * This program is linked with --wrap for sodium's two functions; it counts, and refuses. */
+/* No secret of telecare is lost in guarded memory, whatever fails. */
+#include "guarded.h"
 #include "soft_token.h"
 #include "telecare_play.h"
-
-static long live;      /* guarded allocations that are not freed */
-static unsigned fails; /* the how manieth from now gives nothing; 0: none */
-
-/* The linker's --wrap makes these names. */
-/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-void *__real_sodium_malloc(size_t n);
-void __real_sodium_free(void *p);
-void *__wrap_sodium_malloc(size_t n);
-void __wrap_sodium_free(void *p);
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-
-void *__wrap_sodium_malloc(size_t n)
-{
-    void *p = fails > 0 && --fails == 0 ? NULL : __real_sodium_malloc(n);
-
-    live += p != NULL;
-    return p;
-}
-
-void __wrap_sodium_free(void *p)
-{
-    live -= p != NULL;
-    __real_sodium_free(p);
-}
-
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
 
 static cast c;
 static telecare_play p;
@@ -54,7 +23,7 @@ static int close_play(void **state)
     (void)state;
     telecare_close(&p);
     cast_close(&c);
-    assert_int_equal(live, 0);
+    assert_int_equal(guarded_live, 0);
     return 0;
 }
 
@@ -70,7 +39,7 @@ static void spoil_nth(void *context, const char *name, cs_buf *message, bool *fi
 
 static void test_refused(void **state)
 {
-    const long before = live;
+    const long before = guarded_live;
     unsigned messages = 0;
     int rc = CS_E_REFUSED;
 
@@ -80,7 +49,7 @@ static void test_refused(void **state)
         spoil = nth;
         rc = telecare_run(&p, NULL);
         telecare_forget(&p);
-        assert_int_equal(live, before);
+        assert_int_equal(guarded_live, before);
         messages = nth;
     }
     assert_true(messages > 40);
@@ -89,19 +58,19 @@ static void test_refused(void **state)
 /* Each guarded allocation refused in turn: said to be want of memory, and nothing else is lost. */
 static void test_no_memory(void **state)
 {
-    const long before = live;
+    const long before = guarded_live;
     unsigned allocations = 0;
     int rc = CS_E_MEMORY;
 
     (void)state;
     for (unsigned nth = 1; rc != CS_OK; nth++) {
-        fails = nth;
+        guarded_fails = nth;
         rc = telecare_run(&p, NULL);
         if (rc != CS_OK)
             assert_int_equal(rc, CS_E_MEMORY);
-        fails = 0;
+        guarded_fails = 0;
         telecare_forget(&p);
-        assert_int_equal(live, before);
+        assert_int_equal(guarded_live, before);
         allocations = nth;
     }
     assert_true(allocations > 100);

@@ -4,59 +4,9 @@
 #include "protocol/common.h"
 #include "protocol/session.h"
 #include "protocol/telecare.h"
-#include "soft_token.h"
-#include "telecare_play.h"
+#include "telecare_stage.h"
 
 #include <string.h>
-
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
-static cast c;
-static telecare_play p;
-
-static int open_cast(void **state)
-{
-    (void)state;
-    cast_open(&c, CS_SUITE_ED25519, make_soft);
-    cast_open_telecare(&c, make_soft);
-    return 0;
-}
-
-static int close_cast(void **state)
-{
-    (void)state;
-    cast_close(&c);
-    return 0;
-}
-
-static int open_play(void **state)
-{
-    (void)state;
-    cast_at(&c, CAST_START);
-    telecare_open(&p, &c);
-    p.report.n = 100;
-    p.measurement.n = 66000;
-    return 0;
-}
-
-static int close_play(void **state)
-{
-    (void)state;
-    telecare_close(&p);
-    return 0;
-}
-
-/* A session as this actor, with T1 and T2 done. */
-static void call(telecare_line *line, cast_actor *who)
-{
-    c.telecare.memory.seen_count = 0;
-    who->memory.seen_count = 0;
-    assert_ok(telecare_call(&p, line, "call", who, NULL, error));
-}
 
 /* -- a record in pieces --------------------------------------------------------------------------
  */
@@ -468,16 +418,16 @@ static void test_copy_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_writing_in_order, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_written_once, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_stored_once, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_reading_in_order, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_refused_block, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_record_in_other_forms, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_refused_has_no_end, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_other_number_of_blocks, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_dates_of_statements, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_copy_too_large, open_play, close_play),
+        cmocka_unit_test_setup_teardown(test_writing_in_order, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_written_once, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_stored_once, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_reading_in_order, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_refused_block, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_record_in_other_forms, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_refused_has_no_end, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_other_number_of_blocks, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_dates_of_statements, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_copy_too_large, open_plays, close_plays),
     };
 
     return cmocka_run_group_tests(tests, open_cast, close_cast);

@@ -1,60 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Telecare: every message altered, cut short and swapped on its way; every check of who, when and
  * in which order made to fail. */
+#include "hand.h"
 #include "soft_token.h"
-#include "telecare_play.h"
+#include "telecare_stage.h"
 
 #include <string.h>
-
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
-static cast c; /* made once: registration is not what these tests are about */
-static telecare_play p;
-
-static int open_cast(void **state)
-{
-    (void)state;
-    cast_open(&c, CS_SUITE_ED25519, make_soft);
-    cast_open_telecare(&c, make_soft);
-    return 0;
-}
-
-static int close_cast(void **state)
-{
-    (void)state;
-    cast_close(&c);
-    return 0;
-}
-
-static void forget_revocations(void)
-{
-    cast_actor *all[] = {&c.telecare, &c.hospital, &c.patient, &c.doctor};
-
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        all[i]->memory.revoked_count = 0;
-}
-
-static int open_play(void **state)
-{
-    (void)state;
-    cast_at(&c, CAST_START);
-    forget_revocations();
-    telecare_open(&p, &c);
-    p.report.n = 100;
-    p.measurement.n = 66000; /* two blocks */
-    return 0;
-}
-
-static int close_play(void **state)
-{
-    (void)state;
-    telecare_close(&p);
-    return 0;
-}
 
 /* -- on the way ----------------------------------------------------------------------------------
  */
@@ -67,48 +18,6 @@ static const char *const messages[] = {"HUP T1", "HUP T2", "HUP U1 head", "HUP U
     "TP U2 head", "TP U2", "CP T3", "CP T4", "CP G1 head", "CP G1", "CP G2 head", "CP G2 first",
     "CP G2 block", "CP U1 head", "CP U1 first", "CP U1 block", "CP U2 head", "CP U2"};
 #define MESSAGE_COUNT (sizeof messages / sizeof messages[0])
-
-/* What is done to which message. */
-typedef struct hand {
-    const char *name;
-    enum { LOOK, FLIP, CUT, APPEND, FINAL, REPLACE, KEEP } what;
-    size_t at;
-    cs_buf *with;
-    size_t size; /* of the message when it passed */
-    bool done;
-} hand;
-
-static void lay_hand(void *context, const char *name, cs_buf *message, bool *final)
-{
-    hand *h = context;
-
-    if (strcmp(name, h->name) != 0 || h->done)
-        return;
-    h->size = message->n;
-    h->done = true;
-    switch (h->what) {
-    case LOOK:
-        break;
-    case FLIP:
-        message->p[h->at] ^= (uint8_t)(1 << (h->at % 8));
-        break;
-    case CUT:
-        assert_ok(cs_buf_resize(message, h->at, error));
-        break;
-    case APPEND:
-        assert_ok(cs_buf_resize(message, message->n + 1, error));
-        break;
-    case FINAL:
-        *final = !*final;
-        break;
-    case REPLACE:
-        assert_ok(cs_buf_set(message, cs_view_buf(h->with), error));
-        break;
-    case KEEP:
-        assert_ok(cs_buf_set(h->with, cs_view_buf(message), error));
-        break;
-    }
-}
 
 static void lay(hand *h)
 {
@@ -369,44 +278,44 @@ static void test_revoked_certificate(void **state)
 {
     telecare_line line;
     cast other;
-    telecare_play q;
+    telecare_play there;
 
     (void)state;
     cast_open(&other, CS_SUITE_P256, make_soft);
     cast_open_telecare(&other, make_soft);
-    telecare_open(&q, &other);
-    assert_ok(telecare_hup(&q, error));
-    assert_ok(telecare_pup(&q, error));
-    assert_ok(telecare_tp(&q, error));
+    telecare_open(&there, &other);
+    assert_ok(telecare_hup(&there, error));
+    assert_ok(telecare_pup(&there, error));
+    assert_ok(telecare_tp(&there, error));
     cast_at(&other, CAST_START + 1);
-    assert_ok(telecare_call(&q, &line, "call", &other.doctor, NULL, error));
+    assert_ok(telecare_call(&there, &line, "call", &other.doctor, NULL, error));
     assert_ok(cs_guest_check_again(&line.guest, &other.telecare.party, &other.telecare.env, error));
     cast_revoke_certificate(&other, &other.doctor);
     assert_fails(CS_E_REVOKED,
         cs_guest_check_again(&line.guest, &other.telecare.party, &other.telecare.env, error));
     telecare_hang_up(&line);
     cast_at(&other, CAST_START + 1);
-    assert_fails(CS_E_REVOKED, telecare_cp(&q, error));
-    telecare_forget(&q);
-    assert_fails(CS_E_REVOKED, telecare_hup(&q, error));
-    telecare_close(&q);
+    assert_fails(CS_E_REVOKED, telecare_cp(&there, error));
+    telecare_forget(&there);
+    assert_fails(CS_E_REVOKED, telecare_hup(&there, error));
+    telecare_close(&there);
     cast_close(&other);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_altered, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_cut_and_appended, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_final_flag, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_swapped, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_time, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_time_in_session, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_revoked, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_revoked_meanwhile, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_expired_credentials, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_certificates, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_revoked_certificate, open_play, close_play),
+        cmocka_unit_test_setup_teardown(test_altered, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_cut_and_appended, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_final_flag, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_swapped, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_time, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_time_in_session, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_revoked, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_revoked_meanwhile, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_expired_credentials, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_certificates, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_revoked_certificate, open_plays, close_plays),
     };
 
     return cmocka_run_group_tests(tests, open_cast, close_cast);

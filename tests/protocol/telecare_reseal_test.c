@@ -243,12 +243,6 @@ int __wrap_cs_letter_seal(cs_buf *out, cs_suite suite, const uint8_t puk[CS_PUK_
 /* -- the play ------------------------------------------------------------------------------------
  */
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 static void must_refuse(const lie *l)
 {
     cs_error error = {0};

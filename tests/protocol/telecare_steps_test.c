@@ -5,58 +5,9 @@
 #include "protocol/session.h"
 #include "protocol/telecare.h"
 #include "soft_token.h"
-#include "telecare_play.h"
+#include "telecare_stage.h"
 
 #include <string.h>
-
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
-static cast c;
-static telecare_play p;
-
-static int open_cast(void **state)
-{
-    (void)state;
-    cast_open(&c, CS_SUITE_ED25519, make_soft);
-    cast_open_telecare(&c, make_soft);
-    return 0;
-}
-
-static int close_cast(void **state)
-{
-    (void)state;
-    cast_close(&c);
-    return 0;
-}
-
-static int open_play(void **state)
-{
-    (void)state;
-    cast_at(&c, CAST_START);
-    telecare_open(&p, &c);
-    p.report.n = 100;
-    p.measurement.n = 66000;
-    return 0;
-}
-
-static int close_play(void **state)
-{
-    (void)state;
-    telecare_close(&p);
-    return 0;
-}
-
-/* A session as this actor, with T1 and T2 done. */
-static void call(telecare_line *line, cast_actor *who)
-{
-    c.telecare.memory.seen_count = 0;
-    who->memory.seen_count = 0;
-    assert_ok(telecare_call(&p, line, "call", who, NULL, error));
-}
 
 /* -- HUP -----------------------------------------------------------------------------------------
  */
@@ -512,17 +463,17 @@ static void test_token_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_hup, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_letters, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_replaced_keys, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_procedures_in_order, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_after_the_end, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_caller_in_order, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_memory_is_asked, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_who_may_call, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_what_may_be_uploaded, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_hospital_fetches, open_play, close_play),
-        cmocka_unit_test_setup_teardown(test_token_failures, open_play, close_play),
+        cmocka_unit_test_setup_teardown(test_hup, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_letters, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_replaced_keys, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_procedures_in_order, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_after_the_end, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_caller_in_order, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_memory_is_asked, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_who_may_call, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_what_may_be_uploaded, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_hospital_fetches, open_plays, close_plays),
+        cmocka_unit_test_setup_teardown(test_token_failures, open_plays, close_plays),
     };
 
     return cmocka_run_group_tests(tests, open_cast, close_cast);

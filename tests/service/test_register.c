@@ -17,12 +17,6 @@
 
 #define ID "P-same"
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 static cast c;
 static char dir[] = "/tmp/chartseal-register.XXXXXX";
 static cs_home home = {.kind = CS_HOME_CLOUD};

@@ -26,12 +26,6 @@
 static cast c;
 static char dir[128];
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 /* -- what stands between the party and PC, and the places where it is killed --------------------
  */
 

@@ -11,6 +11,8 @@
 #include <chartseal/token.h>
 
 cs_token *cs_soft_token_new(void);
+/* The same for a cast (cast_token_fn). */
+cs_token *make_soft(const char *name);
 
 /* From now on cs_token_delivery says "sealed" for both suites, as a token without X25519 and
  * unwrapping does; or no longer. */
