@@ -96,3 +96,39 @@ void cs_frames_free(cs_frames *frames)
     cs_buf_free(&frames->content);
     *frames = (cs_frames){0};
 }
+
+static int take_part(void *context, uint64_t index, cs_view content, bool final, cs_error *error)
+{
+    cs_frame_pair *pair = context;
+
+    if (index > 1)
+        return CS_FAIL(error, CS_E_MALFORMED, "a message goes on after its one chunk");
+    pair->final = final;
+    return cs_buf_set(index == 0 ? &pair->head : &pair->chunk, content, error);
+}
+
+/* What follows the first chunk comes in other bodies: then that is not final, and it is the end. */
+int cs_frame_pair_read(cs_frame_pair *pair, cs_view body, cs_error *error)
+{
+    cs_frames frames = {0};
+    int rc = cs_frames_feed(&frames, body, take_part, pair, error);
+
+    if (rc == CS_OK && (frames.index != 2 || frames.prefix_size != 0))
+        rc = CS_FAIL(error, CS_E_TRUNCATED, "a message ended before its chunk did");
+    cs_frames_free(&frames);
+    return rc;
+}
+
+int cs_frame_pair_put(cs_buf *out, const cs_frame_pair *pair, cs_error *error)
+{
+    int rc = cs_frame_put(out, cs_view_buf(&pair->head), false, error);
+
+    return rc == CS_OK ? cs_frame_put(out, cs_view_buf(&pair->chunk), pair->final, error) : rc;
+}
+
+void cs_frame_pair_free(cs_frame_pair *pair)
+{
+    cs_buf_free(&pair->head);
+    cs_buf_free(&pair->chunk);
+    *pair = (cs_frame_pair){0};
+}

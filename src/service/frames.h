@@ -43,4 +43,14 @@ CS_MUST_CHECK int cs_frames_feed(
 CS_MUST_CHECK int cs_frames_end(const cs_frames *frames, cs_error *error);
 void cs_frames_free(cs_frames *frames);
 
+/* A message without content: a head and one chunk. CS_E_MALFORMED if there are more of them. */
+typedef struct cs_frame_pair {
+    cs_buf head;
+    cs_buf chunk;
+    bool final;
+} cs_frame_pair;
+CS_MUST_CHECK int cs_frame_pair_read(cs_frame_pair *pair, cs_view body, cs_error *error);
+CS_MUST_CHECK int cs_frame_pair_put(cs_buf *out, const cs_frame_pair *pair, cs_error *error);
+void cs_frame_pair_free(cs_frame_pair *pair);
+
 #endif

@@ -33,7 +33,7 @@ static int take_frame(void *context, uint64_t index, cs_view content, bool final
                                  state->decision, error);
     }
     if (index == 1)
-        return cs_access_f1(state->held->session, &state->worker->world.env, &state->held->query,
+        return cs_access_f1(state->held->session, &state->worker->world.env, state->held->about,
             cs_view_buf(&state->head), content, final, &state->plain, &state->cd5, &state->bulk,
             error);
     if (state->bulk == NULL)
@@ -58,7 +58,7 @@ static int record_id(
 static int keep_diagnosis(filing *state, const cs_row_keys *row, cs_record_writer *writer,
     const uint8_t id[CS_RECORD_ID_SIZE], cs_error *error)
 {
-    const cs_query *query = &state->held->query;
+    const cs_query *query = state->held->about;
     int64_t now = state->worker->world.env.now;
     uint8_t sig_emr[CS_SIGNATURE_SIZE];
     uint8_t hash[CS_HASH_SIZE];
@@ -109,7 +109,7 @@ static int is_stored(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE], cs_er
 
 static int keep(filing *state, uint8_t id[CS_RECORD_ID_SIZE], cs_error *error)
 {
-    const cs_query *query = &state->held->query;
+    const cs_query *query = state->held->about;
     cs_key *storage = state->hospital->server->actor->storage;
     cs_record_writer *writer = NULL;
     cs_row_keys *row = NULL;
@@ -158,7 +158,7 @@ int cs_hpc_filing(cs_server *server, cs_worker *worker, cs_view body, cs_decisio
     if (rc == CS_OK)
         rc = cs_frames_end(&frames, error);
     if (rc == CS_OK)
-        rc = cs_access_filed(&state.held->query, &state.cd5, state.bulk, hash, error);
+        rc = cs_access_filed(state.held->about, &state.cd5, state.bulk, hash, error);
     if (rc == CS_OK)
         rc = keep(&state, id, error);
     if (rc == CS_OK)

@@ -78,7 +78,7 @@ static int look_after(cs_server *server, cs_worker *worker, cs_error *error)
     const cs_hpc *hospital = server->role;
     int rc = CS_OK;
 
-    cs_sessions_sweep(hospital->sessions, worker->world.env.now);
+    cs_sessions_sweep(hospital->sessions, worker->world.env.now, CS_SESSION_LIFE_MS);
     cs_metrics_set(server->metrics, "chartseal_sessions", NULL, 0,
         (double)cs_sessions_count(hospital->sessions));
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && rc == CS_OK; i++) {

@@ -31,9 +31,17 @@ static int give_notice(
     return rc;
 }
 
-static int open_session(
-    cs_server *server, cs_worker *worker, const cs_query *query, cs_buf *s4, cs_error *error)
+static void release_query(void *about)
 {
+    cs_wipe(about, sizeof(cs_query));
+    free(about);
+}
+
+/* *about is the query; the session takes it over. */
+static int open_session(
+    cs_server *server, cs_worker *worker, void **about, cs_buf *s4, cs_error *error)
+{
+    const cs_query *query = *about;
     cs_hpc *hospital = server->role;
     int64_t now = worker->world.env.now;
     cs_session *session = NULL;
@@ -48,7 +56,8 @@ static int open_session(
         rc =
             cs_access_answer(&server->actor->party, &worker->world.env, query, s4, &session, error);
     if (rc == CS_OK)
-        rc = cs_sessions_put(hospital->sessions, &session, query, now, error);
+        rc = cs_sessions_put(
+            hospital->sessions, &session, query->doctor.id, about, release_query, now, error);
     cs_session_free(&session);
     return rc;
 }
@@ -57,6 +66,7 @@ int cs_hpc_session(cs_server *server, cs_worker *worker, cs_view body, cs_decisi
     cs_http_answer *answer, cs_error *error)
 {
     cs_query *query = calloc(1, sizeof *query);
+    void *about = query;
     int rc;
 
     if (query == NULL)
@@ -64,8 +74,9 @@ int cs_hpc_session(cs_server *server, cs_worker *worker, cs_view body, cs_decisi
     rc = cs_access_open(query, &server->actor->party, &worker->world.env, body, error);
     cs_decision_query(decision, query, rc);
     if (rc == CS_OK)
-        rc = open_session(server, worker, query, &answer->body, error);
-    free(query);
+        rc = open_session(server, worker, &about, &answer->body, error);
+    if (about != NULL)
+        release_query(about);
     return rc;
 }
 
@@ -81,43 +92,15 @@ int cs_hpc_hold(cs_hpc *hospital, const cs_worker *worker, cs_view head, cs_held
         rc = cs_sessions_take(hospital->sessions, id, worker->world.env.now, out, error);
     if (rc != CS_OK)
         return rc;
-    cs_decision_query(decision, &(*out)->query, CS_OK);
+    cs_decision_query(decision, (*out)->about, CS_OK);
     rc = cs_access_check_again(
-        &(*out)->query, &hospital->server->actor->party, &worker->world.env, error);
+        (*out)->about, &hospital->server->actor->party, &worker->world.env, error);
     (*out)->over = rc != CS_OK;
     return rc;
 }
 
 /* -- record --------------------------------------------------------------------------------------
  */
-
-/* S5: a head and one chunk. */
-typedef struct request_parts {
-    cs_buf head;
-    cs_buf chunk;
-    bool final;
-} request_parts;
-
-static int take_part(void *context, uint64_t index, cs_view content, bool final, cs_error *error)
-{
-    request_parts *parts = context;
-
-    if (index > 1)
-        return CS_FAIL(error, CS_E_MALFORMED, "a request for a record has one chunk");
-    parts->final = final;
-    return cs_buf_set(index == 0 ? &parts->head : &parts->chunk, content, error);
-}
-
-static int read_parts(request_parts *parts, cs_view body, cs_error *error)
-{
-    cs_frames frames = {0};
-    int rc = cs_frames_feed(&frames, body, take_part, parts, error);
-
-    if (rc == CS_OK)
-        rc = cs_frames_end(&frames, error);
-    cs_frames_free(&frames);
-    return rc;
-}
 
 /* An answer on its way: one stored chunk becomes one chunk under SEK2. */
 typedef struct record_stream {
@@ -186,9 +169,9 @@ static int start_answer(const cs_held_session *held, const cs_worker *worker, re
 }
 
 static int answer_record(cs_server *server, cs_worker *worker, cs_held_session *held,
-    const request_parts *parts, cs_http_answer *answer, cs_error *error)
+    const cs_frame_pair *parts, cs_http_answer *answer, cs_error *error)
 {
-    const cs_query *query = &held->query;
+    const cs_query *query = held->about;
     cs_key *storage = server->actor->storage;
     record_stream *stream = calloc(1, sizeof *stream);
     cs_record_list others;
@@ -224,15 +207,14 @@ int cs_hpc_record(cs_server *server, cs_worker *worker, cs_view body, cs_decisio
 {
     cs_hpc *hospital = server->role;
     cs_held_session *held = NULL;
-    request_parts parts = {0};
-    int rc = read_parts(&parts, body, error);
+    cs_frame_pair parts = {0};
+    int rc = cs_frame_pair_read(&parts, body, error);
 
     if (rc == CS_OK)
         rc = cs_hpc_hold(hospital, worker, cs_view_buf(&parts.head), &held, decision, error);
     if (rc == CS_OK)
         rc = answer_record(server, worker, held, &parts, answer, error);
     cs_sessions_give_back(hospital->sessions, &held, worker->world.env.now);
-    cs_buf_free(&parts.head);
-    cs_buf_free(&parts.chunk);
+    cs_frame_pair_free(&parts);
     return rc;
 }

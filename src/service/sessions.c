@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/sessions.h"
 
+#include <chartseal/secret.h>
+
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +35,7 @@ int cs_sessions_new(cs_sessions **out, size_t capacity, cs_error *error)
 static void drop(cs_sessions *sessions, size_t i)
 {
     cs_session_free(&sessions->slots[i]->session);
+    sessions->slots[i]->release(sessions->slots[i]->about);
     cs_wipe(sessions->slots[i], sizeof *sessions->slots[i]);
     free(sessions->slots[i]);
     sessions->slots[i] = NULL;
@@ -56,20 +60,20 @@ static bool is_past(const cs_held_session *slot, int64_t now)
     return now - slot->opened_at >= CS_SESSION_LIFE_MS;
 }
 
-static void sweep(cs_sessions *sessions, int64_t now)
+static void sweep(cs_sessions *sessions, int64_t now, int64_t idle_ms)
 {
     for (size_t i = 0; i < sessions->capacity; i++) {
         const cs_held_session *slot = sessions->slots[i];
 
-        if (slot != NULL && !slot->held && is_past(slot, now))
+        if (slot != NULL && !slot->held && (is_past(slot, now) || now - slot->used_at >= idle_ms))
             drop(sessions, i);
     }
 }
 
-/* The free session that was idle for longest, at least for `idle`; of this doctor, NULL: of any.
- * capacity if there is none. *count: how many she has. */
+/* The free session that was idle for longest, at least for `idle`; of this owner, NULL: of any.
+ * capacity if there is none. *count: how many he has. */
 static size_t find_idle(
-    const cs_sessions *sessions, const char *doctor, int64_t now, int64_t idle, size_t *count)
+    const cs_sessions *sessions, const char *owner, int64_t now, int64_t idle, size_t *count)
 {
     size_t oldest = sessions->capacity;
 
@@ -77,7 +81,7 @@ static size_t find_idle(
     for (size_t i = 0; i < sessions->capacity; i++) {
         const cs_held_session *slot = sessions->slots[i];
 
-        if (slot == NULL || (doctor != NULL && strcmp(slot->query.doctor.id, doctor) != 0))
+        if (slot == NULL || (owner != NULL && strcmp(slot->owner, owner) != 0))
             continue;
         ++*count;
         if (!slot->held && now - slot->used_at >= idle &&
@@ -88,14 +92,14 @@ static size_t find_idle(
 }
 
 /* A free slot, if need be the one that was idle for longest; capacity if there is none. */
-static size_t find_room(cs_sessions *sessions, const char *doctor, int64_t now)
+static size_t find_room(cs_sessions *sessions, const char *owner, int64_t now)
 {
     size_t count;
     size_t i;
 
-    sweep(sessions, now);
-    i = find_idle(sessions, doctor, now, INT64_MIN, &count);
-    if (count < CS_SESSIONS_DOCTOR_MAX) {
+    sweep(sessions, now, CS_SESSION_LIFE_MS);
+    i = find_idle(sessions, owner, now, INT64_MIN, &count);
+    if (count < CS_SESSIONS_OWNER_MAX) {
         for (i = 0; i < sessions->capacity && sessions->slots[i] != NULL; i++)
             continue;
         if (i < sessions->capacity)
@@ -107,10 +111,10 @@ static size_t find_room(cs_sessions *sessions, const char *doctor, int64_t now)
     return i;
 }
 
-void cs_sessions_sweep(cs_sessions *sessions, int64_t now)
+void cs_sessions_sweep(cs_sessions *sessions, int64_t now, int64_t idle_ms)
 {
     (void)pthread_mutex_lock(&sessions->mutex);
-    sweep(sessions, now);
+    sweep(sessions, now, idle_ms);
     (void)pthread_mutex_unlock(&sessions->mutex);
 }
 
@@ -120,28 +124,29 @@ static int full(const cs_sessions *sessions, cs_error *error)
         sessions->capacity);
 }
 
-int cs_sessions_have_room(cs_sessions *sessions, const char *doctor, int64_t now, cs_error *error)
+int cs_sessions_have_room(cs_sessions *sessions, const char *owner, int64_t now, cs_error *error)
 {
     bool room;
 
     (void)pthread_mutex_lock(&sessions->mutex);
-    room = find_room(sessions, doctor, now) < sessions->capacity;
+    room = find_room(sessions, owner, now) < sessions->capacity;
     (void)pthread_mutex_unlock(&sessions->mutex);
     return room ? CS_OK : full(sessions, error);
 }
 
-int cs_sessions_put(cs_sessions *sessions, cs_session **session, const cs_query *query, int64_t now,
-    cs_error *error)
+int cs_sessions_put(cs_sessions *sessions, cs_session **session, const char *owner, void **about,
+    void (*release)(void *about), int64_t now, cs_error *error)
 {
     cs_held_session *slot = calloc(1, sizeof *slot);
     size_t i;
 
     if (slot == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a session");
-    *slot =
-        (cs_held_session){.session = *session, .query = *query, .opened_at = now, .used_at = now};
+    *slot = (cs_held_session){
+        .session = *session, .about = *about, .release = release, .opened_at = now, .used_at = now};
+    (void)snprintf(slot->owner, sizeof slot->owner, "%s", owner);
     (void)pthread_mutex_lock(&sessions->mutex);
-    i = find_room(sessions, query->doctor.id, now);
+    i = find_room(sessions, owner, now);
     if (i < sessions->capacity) {
         sessions->slots[i] = slot;
         sessions->count++;
@@ -154,6 +159,7 @@ int cs_sessions_put(cs_sessions *sessions, cs_session **session, const cs_query 
         return full(sessions, error);
     }
     *session = NULL;
+    *about = NULL;
     return CS_OK;
 }
 
@@ -164,7 +170,7 @@ int cs_sessions_take(cs_sessions *sessions, const uint8_t id[CS_SESSION_ID_SIZE]
 
     *out = NULL;
     (void)pthread_mutex_lock(&sessions->mutex);
-    sweep(sessions, now);
+    sweep(sessions, now, CS_SESSION_LIFE_MS);
     for (size_t i = 0; i < sessions->capacity && found == NULL; i++) {
         cs_held_session *slot = sessions->slots[i];
 

@@ -343,7 +343,7 @@ static int write_diagnosis(
 static int deliver(
     station *me, const cs_signed_diagnosis *diagnosis, cs_view content, cs_error *error)
 {
-    cs_content rest = {content};
+    cs_held_content rest = {content};
     cs_buf head = {0};
     cs_buf chunk = {0};
     cs_buf done = {0};

@@ -187,7 +187,7 @@ int cs_talk_receive_m0(cs_talk *talk, cs_buf *m0, cs_error *error)
 
 int cs_content_from_memory(void *context, uint8_t *out, size_t n, size_t *got, cs_error *error)
 {
-    cs_content *content = context;
+    cs_held_content *content = context;
 
     (void)error;
     *got = n < content->rest.n ? n : content->rest.n;

@@ -59,9 +59,9 @@ CS_MUST_CHECK int cs_talk_send_m0(cs_talk *talk, cs_view m0, cs_error *error);
 CS_MUST_CHECK int cs_talk_receive_m0(cs_talk *talk, cs_buf *m0, cs_error *error);
 
 /* Content in memory, as a cs_content_read; and into a cs_buf, as a cs_content_write. */
-typedef struct cs_content {
+typedef struct cs_held_content {
     cs_view rest;
-} cs_content;
+} cs_held_content;
 int cs_content_from_memory(void *context, uint8_t *out, size_t n, size_t *got, cs_error *error);
 int cs_content_to_buf(void *buf, cs_view bytes, cs_error *error);
 
