@@ -12,6 +12,7 @@ static const struct {
     {"record", "SELECT count(*) FROM record"},
     {"audit", "SELECT count(*) FROM audit"},
     {"outbox", "SELECT count(*) FROM outbox"},
+    {"place", "SELECT count(*) FROM place"},
     {"enrolment", "SELECT count(*) FROM enrolment"},
 };
 

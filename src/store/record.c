@@ -67,6 +67,13 @@ static int purge(cs_store *store, cs_error *error)
     return rc;
 }
 
+int cs_store_record_purge(cs_store *store, cs_error *error)
+{
+    int rc = cs_writer_hold(store, error);
+
+    return rc == CS_OK ? purge(store, error) : rc;
+}
+
 int cs_store_record_begin(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE], cs_error *error)
 {
     int64_t there = 0;
@@ -74,9 +81,7 @@ int cs_store_record_begin(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE], 
 
     if (store->group)
         return CS_FAIL(error, CS_E_USAGE, "a record is not begun within a group of writes");
-    rc = cs_writer_hold(store, error);
-    if (rc == CS_OK)
-        rc = purge(store, error);
+    rc = cs_store_record_purge(store, error);
     if (rc == CS_OK)
         rc = cs_store_enter(store, error);
     if (rc != CS_OK)
@@ -122,7 +127,7 @@ static void forget_pending(cs_store *store)
     cs_buf_clear(&store->pending.bytes);
 }
 
-int cs_record_flush(cs_store *store, cs_error *error)
+int cs_store_record_flush(cs_store *store, cs_error *error)
 {
     int rc;
 
@@ -164,7 +169,7 @@ int cs_store_record_chunk(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE], 
     if (sealed.n > CS_CHUNK_SEALED_MAX)
         return CS_FAIL(error, CS_E_TOO_LARGE, "a chunk is above 64 KiB");
     if (!is_pending(store, id) || pending->count == CS_STORE_PENDING_MAX) {
-        rc = cs_record_flush(store, error);
+        rc = cs_store_record_flush(store, error);
         if (rc == CS_OK)
             rc = written(store, id, &pending->first, error);
         if (rc != CS_OK)

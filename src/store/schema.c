@@ -42,6 +42,11 @@ static const char *const steps[] = {
     "DROP TABLE setting;" /* nobody ever kept anything there */
     "CREATE INDEX record_stored ON record (stored_at);"
     "PRAGMA user_version = 2;",
+    /* No rowid: it would tell in which order places came, and so which belong together. */
+    "CREATE TABLE place (key BLOB PRIMARY KEY, ends INTEGER NOT NULL,"
+    " sealed BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX place_ends ON place (ends);"
+    "PRAGMA user_version = 3;",
 };
 #define VERSION ((int64_t)(sizeof steps / sizeof steps[0]))
 

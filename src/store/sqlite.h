@@ -92,7 +92,5 @@ CS_MUST_CHECK int cs_store_migrate(cs_store *store, cs_error *error);
 CS_MUST_CHECK int cs_writer_hold(cs_store *store, cs_error *error);
 CS_MUST_CHECK int cs_writer_lives(cs_store *store, int64_t writer, bool *lives, cs_error *error);
 void cs_writer_release(cs_store *store);
-/* record.c: writes the waiting chunks in a transaction of their own. */
-CS_MUST_CHECK int cs_record_flush(cs_store *store, cs_error *error);
 
 #endif

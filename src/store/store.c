@@ -36,7 +36,7 @@ int cs_store_begin(cs_store *store, cs_error *error)
 
     if (store->group)
         return CS_FAIL(error, CS_E_USAGE, "a group of writes is open; commit it first");
-    rc = cs_record_flush(store, error); /* so that a rollback of the group loses no chunk */
+    rc = cs_store_record_flush(store, error); /* so that a rollback of the group loses no chunk */
     if (rc == CS_OK)
         rc = execute(store, "BEGIN IMMEDIATE", error);
     if (rc == CS_OK)

@@ -115,8 +115,12 @@ CS_MUST_CHECK int cs_store_record_chunk(cs_store *store, const uint8_t id[CS_REC
 /* Makes it visible; after CS_OK it is durable. Inside a cs_store_begin it is part of that group. */
 CS_MUST_CHECK int cs_store_record_finish(
     cs_store *store, const cs_record_row *row, cs_error *error);
+/* Chunks that wait go to the disk now, for who will not be back soon. */
+CS_MUST_CHECK int cs_store_record_flush(cs_store *store, cs_error *error);
 /* Drops an unfinished record. */
 void cs_store_record_abandon(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE]);
+/* Drops those of dead writers, as beginning a record does. */
+CS_MUST_CHECK int cs_store_record_purge(cs_store *store, cs_error *error);
 /* By id; or the records of a row key, newest first; or all. CS_E_NO_RECORD for a missing id. The
  * row given to fn is valid during the call. */
 typedef int (*cs_store_record_fn)(void *context, const cs_record_row *row, cs_error *error);
@@ -129,6 +133,30 @@ CS_MUST_CHECK int cs_store_each_row(
     cs_store *store, cs_store_record_fn fn, void *context, cs_error *error);
 CS_MUST_CHECK int cs_store_get_chunk(cs_store *store, const uint8_t id[CS_RECORD_ID_SIZE],
     uint64_t number, cs_buf *sealed, cs_error *error);
+
+/* -- places (telecare cloud): a row for each; what lies there is the record with the same row_key.
+ */
+/* CS_E_EXISTS. */
+CS_MUST_CHECK int cs_store_add_place(
+    cs_store *store, const uint8_t key[32], int64_t ends, cs_view sealed, cs_error *error);
+/* CS_E_NOT_FOUND, here and below. */
+CS_MUST_CHECK int cs_store_get_place(
+    cs_store *store, const uint8_t key[32], cs_buf *sealed, cs_error *error);
+CS_MUST_CHECK int cs_store_set_place(
+    cs_store *store, const uint8_t key[32], cs_view sealed, cs_error *error);
+typedef struct cs_place_row {
+    int64_t ends;
+    int64_t stored_at; /* 0, and no chunks: nothing lies there */
+    uint64_t chunks;
+} cs_place_row;
+typedef int (*cs_store_place_fn)(void *context, const cs_place_row *row, cs_error *error);
+/* All of them, the one that ends first first. */
+CS_MUST_CHECK int cs_store_each_place(
+    cs_store *store, cs_store_place_fn fn, void *context, cs_error *error);
+/* Remove up to `most` places that ended before `now`, with their records: chunk by chunk, so that
+ * nobody waits for long, and the row last, so that what was cut short is gone on with. */
+CS_MUST_CHECK int cs_store_expire_places(
+    cs_store *store, int64_t now, unsigned most, unsigned *removed, cs_error *error);
 
 /* -- outbox (HPC): sealed things to be told, each until it is acknowledged. The same `key`
  * replaces, and the new one has a new number. */
@@ -175,7 +203,7 @@ CS_MUST_CHECK int cs_store_read_audit(
 CS_MUST_CHECK int cs_audit_hash(const cs_audit_row *row, uint8_t hash[32], cs_error *error);
 
 /* Counts for status and metrics: rows by table name ("credential", "index_row", "record", "audit",
- * "outbox", "enrolment"). CS_E_USAGE for another name. */
+ * "outbox", "enrolment", "place"). CS_E_USAGE for another name. */
 CS_MUST_CHECK int cs_store_count(
     cs_store *store, const char *table, uint64_t *count, cs_error *error);
 
