@@ -20,13 +20,14 @@ typedef struct key_plan {
 
 #define BIT(kind) (1u << (kind))
 #define EVERYBODY_ELSE                                                                             \
-    (BIT(CS_HOME_CLOUD) | BIT(CS_HOME_HOSPITAL) | BIT(CS_HOME_DOCTOR) | BIT(CS_HOME_PATIENT))
+    (BIT(CS_HOME_CLOUD) | BIT(CS_HOME_HOSPITAL) | BIT(CS_HOME_DOCTOR) | BIT(CS_HOME_PATIENT) |     \
+        BIT(CS_HOME_TELECARE))
 
 static const key_plan plans[] = {
     {"sign", CS_USE_SIGN, BIT(CS_HOME_AUTHORITY) | EVERYBODY_ELSE},
     {"decrypt", CS_USE_AGREE, EVERYBODY_ELSE},
     {"master", CS_USE_ISSUE, BIT(CS_HOME_CLOUD)},
-    {"storage", CS_USE_PRF, BIT(CS_HOME_CLOUD) | BIT(CS_HOME_HOSPITAL)},
+    {"storage", CS_USE_PRF, BIT(CS_HOME_CLOUD) | BIT(CS_HOME_HOSPITAL) | BIT(CS_HOME_TELECARE)},
 };
 
 #define KEY_PATH_MAX 32
@@ -355,12 +356,10 @@ static int never_revoked(void *context, uint64_t serial, bool *revoked, cs_error
  * for a renewal they must not be in the way: it is looked at as of its first day. */
 static int check_own_credential(cs_actor *actor, cs_error *error)
 {
-    static const cs_role roles[] = {[CS_HOME_HOSPITAL] = CS_ROLE_HOSPITAL,
-        [CS_HOME_DOCTOR] = CS_ROLE_DOCTOR,
-        [CS_HOME_PATIENT] = CS_ROLE_PATIENT};
     cs_credential *credential = &actor->credential;
     const cs_env env = {.now = credential->not_before, .revoked = never_revoked};
-    int rc = cs_credential_check(credential, &actor->cloud, &env, roles[actor->home->kind], error);
+    int rc = cs_credential_check(
+        credential, &actor->cloud, &env, cs_home_role(actor->home->kind), error);
 
     if (rc != CS_OK)
         return rc;
@@ -427,7 +426,7 @@ int cs_actor_open(cs_actor **out, cs_home *home, bool wants_cloud, cs_error *err
 
 int cs_actor_wants_registration(const cs_actor *actor, cs_error *error)
 {
-    const char *party = cs_home_kind_name(actor->home->kind);
+    const char *party = cs_home_group(actor->home->kind);
 
     if (actor->party.credential == NULL)
         return CS_FAIL(error, CS_E_CREDENTIAL,

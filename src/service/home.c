@@ -23,6 +23,7 @@ static const char *const kind_names[] = {
     [CS_HOME_HOSPITAL] = "hospital",
     [CS_HOME_DOCTOR] = "doctor",
     [CS_HOME_PATIENT] = "patient",
+    [CS_HOME_TELECARE] = "telecare",
 };
 
 const char *cs_home_kind_name(cs_home_kind kind)
@@ -30,9 +31,24 @@ const char *cs_home_kind_name(cs_home_kind kind)
     return kind_names[kind];
 }
 
+cs_role cs_home_role(cs_home_kind kind)
+{
+    static const cs_role roles[] = {[CS_HOME_HOSPITAL] = CS_ROLE_HOSPITAL,
+        [CS_HOME_DOCTOR] = CS_ROLE_DOCTOR,
+        [CS_HOME_PATIENT] = CS_ROLE_PATIENT,
+        [CS_HOME_TELECARE] = CS_ROLE_CLOUD};
+
+    return roles[kind];
+}
+
+const char *cs_home_group(cs_home_kind kind)
+{
+    return kind == CS_HOME_TELECARE ? "cloud telecare" : kind_names[kind];
+}
+
 static bool kind_from_name(cs_home_kind *out, const char *name)
 {
-    for (int kind = CS_HOME_AUTHORITY; kind <= CS_HOME_PATIENT; kind++) {
+    for (int kind = CS_HOME_AUTHORITY; kind <= CS_HOME_TELECARE; kind++) {
         if (strcmp(kind_names[kind], name) == 0) {
             *out = (cs_home_kind)kind;
             return true;
@@ -49,7 +65,8 @@ static int check_id(const char *id, cs_home_kind kind, cs_error *error)
     if (n == 0 || n > CS_ID_MAX)
         return CS_FAIL(error, CS_E_USAGE, "an identity has 1 to %d bytes; '%.*s' has %zu",
             CS_ID_MAX, CS_ID_MAX, id, n);
-    if ((kind == CS_HOME_DOCTOR || kind == CS_HOME_HOSPITAL) && strspn(id, CS_ID_PRINTABLE) != n)
+    if ((kind == CS_HOME_DOCTOR || kind == CS_HOME_HOSPITAL || kind == CS_HOME_TELECARE) &&
+        strspn(id, CS_ID_PRINTABLE) != n)
         return CS_FAIL(error, CS_E_USAGE,
             "the identity of a %s goes into its certificate, so it has letters, digits, spaces and "
             "'()+,-./:=? only",
@@ -189,7 +206,7 @@ int cs_home_open(cs_home **out, const char *dir, cs_home_kind kind, cs_error *er
     if (rc == CS_E_NO_FILE)
         return CS_FAIL(error, CS_E_NO_FILE,
             "%s has no " CONFIG_NAME "; make it with `chartseal %s init --dir %s`", dir,
-            kind_names[kind], dir);
+            cs_home_group(kind), dir);
     if (rc == CS_OK && (*out)->kind != kind) {
         rc = CS_FAIL(error, CS_E_USAGE, "%s is the home of a %s, not of a %s; name another --dir",
             dir, kind_names[(*out)->kind], kind_names[kind]);

@@ -16,7 +16,7 @@
  *   audit.seal        how far its audit log was sealed (audit_mark.h)
  *   biometric.bin     a patient's, with "biometric" in config.json: helper data (biometrics.h)
  *   device.key        the key that helper data is sealed under
- *   in.use            a lock, empty (a hospital's)
+ *   in.use            a lock, empty (a service's)
  *
  * Files are written whole or not at all (files.h). Opening a home reads and checks config.json;
  * opening its party opens the token, logs in, opens the keys named in it and loads what there is.
@@ -38,8 +38,13 @@ typedef enum cs_home_kind {
     CS_HOME_HOSPITAL,
     CS_HOME_DOCTOR,
     CS_HOME_PATIENT,
+    CS_HOME_TELECARE, /* the storage cloud of telecare, whose role is `cloud` */
 } cs_home_kind;
 const char *cs_home_kind_name(cs_home_kind kind);
+/* The role that a kind is registered in; 0: authority and PC are not. */
+cs_role cs_home_role(cs_home_kind kind);
+/* "cloud telecare": what stands before a verb of that kind of home. */
+const char *cs_home_group(cs_home_kind kind);
 
 typedef struct cs_home {
     char dir[CS_PATH_MAX];
@@ -93,12 +98,12 @@ CS_MUST_CHECK int cs_actor_open(cs_actor **out, cs_home *home, bool wants_cloud,
 void cs_actor_free(cs_actor **actor);
 
 /* Generate the keys of a role in the token that config.json names and write their URIs under
- * "keys": authority sign; cloud sign, decrypt, issue ("master"), storage; hospital sign, decrypt,
- * storage; doctor and patient sign, decrypt. Labels: PREFIX-sign, … with PREFIX the home's
- * "key_prefix" or the role. Keys that are there already under these labels are taken (a repeated
- * init) if they were made in that token and never readable, unless the token has others too: it may
- * then be somebody's who is registered, and whose S_X a registration would replace. That is
- * CS_E_EXISTS, or done if `adopt` says so. */
+ * "keys": authority sign; cloud sign, decrypt, issue ("master"), storage; hospital and
+ * telecare sign, decrypt, storage; doctor and patient sign, decrypt. Labels: PREFIX-sign, … with
+ * PREFIX the home's "key_prefix" or the role. Keys that are there already under these labels are
+ * taken (a repeated init) if they were made in that token and never readable, unless the token has
+ * others too: it may then be somebody's who is registered, and whose S_X a registration would
+ * replace. That is CS_E_EXISTS, or done if `adopt` says so. */
 CS_MUST_CHECK int cs_home_make_keys(cs_home *home, cs_token *token, bool adopt, cs_error *error);
 
 /* An env over the actor's trust, the store's seen table and a way to know revoked serials: PC asks

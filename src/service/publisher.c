@@ -46,8 +46,9 @@ int cs_publisher_new(
     *out = NULL;
     if (cloud_url == NULL || url == NULL)
         return CS_FAIL(error, CS_E_MALFORMED,
-            "%s/config.json lacks \"%s\"; run `chartseal hospital %s` again", server->home->dir,
-            url == NULL ? "url" : "cloud_url", url == NULL ? "init" : "register");
+            "%s/config.json lacks \"%s\"; run `chartseal %s %s` again", server->home->dir,
+            url == NULL ? "url" : "cloud_url", cs_home_group(server->home->kind),
+            url == NULL ? "init" : "register");
     publisher = calloc(1, sizeof *publisher);
     if (publisher == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for the publisher");
@@ -71,12 +72,12 @@ int cs_publisher_new(
 static int log_message(
     const cs_publisher *publisher, bool sent, const char *type, cs_view bytes, cs_error *error)
 {
+    const char *me = cs_home_kind_name(publisher->server->home->kind);
     cs_wire_log *log = publisher->server->wire_log;
 
     if (log == NULL)
         return CS_OK;
-    return cs_wire_log_add(
-        log, sent ? "hospital" : "cloud", sent ? "cloud" : "hospital", type, bytes, error);
+    return cs_wire_log_add(log, sent ? me : "cloud", sent ? "cloud" : me, type, bytes, error);
 }
 
 static int exchange(cs_publisher *publisher, const cs_worker *worker,
@@ -242,7 +243,7 @@ static int one_round(cs_publisher *publisher, cs_worker *worker, cs_error *error
 
     if (rc == CS_OK && (age >= LISTS_MS || age < 0))
         rc = fetch_lists(publisher, worker, error);
-    if (rc == CS_OK)
+    if (rc == CS_OK && publisher->outbox != NULL)
         rc = cs_publisher_flush(publisher, worker, &left, error);
     return rc;
 }
@@ -275,7 +276,8 @@ static void tell_unreadable(const cs_publisher *publisher, const cs_worker *work
     cs_outbox_counts counts;
     cs_error error;
 
-    if (cs_outbox_count(publisher->outbox, worker->store, &counts, &error) == CS_OK &&
+    if (publisher->outbox != NULL &&
+        cs_outbox_count(publisher->outbox, worker->store, &counts, &error) == CS_OK &&
         counts.unreadable > 0)
         cs_server_log(publisher->server,
             "%llu items of the outbox cannot be read and are left out; restore a backup",

@@ -16,7 +16,8 @@
 
 typedef struct cs_publisher cs_publisher;
 
-/* config.json has "cloud_url", where PC answers, and "url", where this hospital does. */
+/* config.json has "cloud_url", where PC answers, and "url", where this service does. outbox NULL:
+ * there is nothing to publish, and lists alone are fetched (telecare_cloud.h). */
 CS_MUST_CHECK int cs_publisher_new(
     cs_publisher **out, cs_server *server, const cs_outbox *outbox, cs_error *error);
 /* Ends the thread, too. */

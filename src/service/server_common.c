@@ -82,7 +82,7 @@ static int declare_metrics(cs_server *server, cs_error *error)
             "When the authority's revocation list that ends first does, in seconds since 1970; 0: "
             "there is none.",
             error);
-    if (rc == CS_OK && server->home->kind == CS_HOME_HOSPITAL)
+    if (rc == CS_OK && server->home->kind != CS_HOME_CLOUD)
         rc = cs_metrics_declare(server->metrics, CS_METRIC_GAUGE, CREDENTIAL_METRIC,
             "When the credential ends, in seconds since 1970; 0: there is none.", error);
     return rc;
@@ -427,7 +427,7 @@ static void show_dates(const cs_server *server)
     if (cs_home_lists(&lists, server->home, NULL) == CS_OK)
         cs_metrics_set(
             server->metrics, CRL_METRIC, NULL, 0, (double)lists.first.next_update / 1000.0);
-    if (server->home->kind == CS_HOME_HOSPITAL)
+    if (server->home->kind != CS_HOME_CLOUD)
         cs_metrics_set(server->metrics, CREDENTIAL_METRIC, NULL, 0,
             (double)server->actor->credential.not_after / 1000.0);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/visit_exchange.h"
 
-#include "service/frames.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -174,6 +172,28 @@ int cs_peer_stream(cs_peer *peer, const char *path, const char *type_sent, cs_vi
     else if (rc == CS_OK)
         rc = cs_frames_end(&in.frames, error);
     cs_frames_free(&in.frames);
+    cs_http_reply_free(&reply);
+    return rc;
+}
+
+int cs_peer_frames(cs_peer *peer, const char *path, const char *type_sent, cs_view sent,
+    const char *type_received, cs_frame_pair *answer, cs_error *error)
+{
+    cs_http_reply reply = {0};
+    int rc = log_frames(peer, type_sent, sent, error);
+
+    if (rc == CS_OK)
+        rc = cs_http_post(peer->http, &reply, path, CS_STREAM_CONTENT_TYPE, sent, error);
+    if (rc == CS_OK && reply.status != 200)
+        rc = cs_peer_refusal(peer, &reply, error);
+    else if (rc == CS_OK && reply.body.n > 0) {
+        cs_frame_pair_free(answer);
+        rc = cs_frame_pair_read(answer, cs_view_buf(&reply.body), error);
+        if (rc == CS_OK)
+            rc = log_received(peer, type_received, cs_view_buf(&answer->head), error);
+        if (rc == CS_OK)
+            rc = log_received(peer, type_received, cs_view_buf(&answer->chunk), error);
+    }
     cs_http_reply_free(&reply);
     return rc;
 }

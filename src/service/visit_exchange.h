@@ -2,9 +2,10 @@
 #ifndef CHARTSEAL_SERVICE_VISIT_EXCHANGE_H
 #define CHARTSEAL_SERVICE_VISIT_EXCHANGE_H
 
-/* One message to PC or HPC and its answer, with the wire log kept and a refusal turned into the
+/* One message to a service and its answer, with the wire log kept and a refusal turned into the
  * error it stands for ("the hospital refused: …"). */
 
+#include "service/frames.h"
 #include "service/home.h"
 #include "service/http_client.h"
 #include "service/wire_log.h"
@@ -33,6 +34,11 @@ typedef int cs_peer_frame_fn(
     void *context, uint64_t index, cs_view content, bool final, cs_error *error);
 CS_MUST_CHECK int cs_peer_stream(cs_peer *peer, const char *path, const char *type_sent,
     cs_view sent, const char *type_received, cs_peer_frame_fn *fn, void *context, cs_error *error);
+
+/* Frames sent, and no frames back or one message without content: the answer's pair is empty, or
+ * has both. */
+CS_MUST_CHECK int cs_peer_frames(cs_peer *peer, const char *path, const char *type_sent,
+    cs_view sent, const char *type_received, cs_frame_pair *answer, cs_error *error);
 
 /* What came of a call when it was not status 200: a refusal, or not our protocol. */
 CS_MUST_CHECK int cs_peer_refusal(cs_peer *peer, const cs_http_reply *reply, cs_error *error);
