@@ -24,7 +24,7 @@ packages_of() {
     case $1 in
     build) echo build-essential cmake ninja-build pkg-config libssl-dev libsodium-dev \
         libp11-kit-dev libtss2-dev libcbor-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev \
-        libjansson-dev libfec-dev libykpiv-dev ;;
+        libjansson-dev libfec-dev libykpiv-dev libqrencode-dev ;;
     run) echo softhsm2 p11-kit p11-kit-modules opensc pcscd libccid libtss2-tcti-device0 tpm2-tools \
         sqlite3 ;;
     test) echo libcmocka-dev jq sqlite3 openssl curl python3 procps swtpm libtss2-tcti-swtpm0 tpm2-tools \

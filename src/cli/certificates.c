@@ -18,7 +18,7 @@ int cs_request_write(const cs_home *home, const cs_actor *actor, const char *com
 {
     const cs_key_info *key = cs_key_describe(actor->sign);
     const cs_subject subject = {
-        .common_name = common_name, .role = cs_home_kind_name(home->kind), .id = home->id};
+        .common_name = common_name, .role = cs_role_name(cs_home_role(home->kind)), .id = home->id};
     cs_buf der = {0};
     cs_buf pem = {0};
     int rc = cs_request_make(&der, &subject, (cs_view){key->public_key, key->public_key_size},
@@ -40,12 +40,12 @@ static int check_is_ours(const cs_actor *actor, cs_view der, const char *path, c
     const cs_key_info *key = cs_key_describe(actor->sign);
     uint8_t own[CS_PUK_SIZE];
     const cs_env env = {.now = cs_clock_ms(), .trust = actor->trust};
-    cs_role role = actor->home->kind == CS_HOME_DOCTOR ? CS_ROLE_DOCTOR : CS_ROLE_HOSPITAL;
     int rc = cs_p256_compress(own, (cs_view){key->public_key, key->public_key_size}, error);
 
     if (rc != CS_OK)
         return rc;
-    rc = cs_certificate_check_holder(&env, der, role, actor->home->id, own, error);
+    rc = cs_certificate_check_holder(
+        &env, der, cs_home_role(actor->home->kind), actor->home->id, own, error);
     if (rc != CS_OK)
         return cs_error_context(error, "%s", path);
     return CS_OK;

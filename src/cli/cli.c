@@ -19,6 +19,16 @@ static const size_t group_count = sizeof groups / sizeof groups[0];
 
 #define CALL_MAX 64 /* "GROUP VERB" */
 
+#define VERB_WIDTH 17 /* "telecare register" */
+
+/* A verb of two words begins with what it is about: "telecare upload". */
+static bool is_of_topic(const cs_verb *verb, const char *topic)
+{
+    size_t n = strlen(topic);
+
+    return strncmp(verb->name, topic, n) == 0 && verb->name[n] == ' ';
+}
+
 static void print_groups(void)
 {
     fputs("usage: chartseal GROUP VERB [options]\n\n", stdout);
@@ -30,11 +40,14 @@ static void print_groups(void)
         stdout);
 }
 
-static void print_verbs(const cs_group *group)
+/* All of a group, or those whose first word is `topic`. */
+static void print_verbs(const cs_group *group, const char *topic)
 {
     printf("usage: chartseal %s VERB [options]\n\n%s\n\n", group->name, group->summary);
-    for (const cs_verb *verb = group->verbs; verb->run != NULL; verb++)
-        printf("  %-10s %s\n", verb->name, verb->summary);
+    for (const cs_verb *verb = group->verbs; verb->run != NULL; verb++) {
+        if (topic == NULL || is_of_topic(verb, topic))
+            printf("  %-*s %s\n", VERB_WIDTH, verb->name, verb->summary);
+    }
 }
 
 static void print_verb(const cs_verb *verb, const char *call)
@@ -53,13 +66,25 @@ static const cs_group *find_group(const char *name)
     return NULL;
 }
 
-static const cs_verb *find_verb(const cs_group *group, const char *name)
+/* `second` may be NULL: there is no other word. */
+static const cs_verb *find_verb(const cs_group *group, const char *first, const char *second)
 {
     for (const cs_verb *verb = group->verbs; verb->run != NULL; verb++) {
-        if (strcmp(verb->name, name) == 0)
+        if (second == NULL
+                ? strcmp(verb->name, first) == 0
+                : is_of_topic(verb, first) && strcmp(verb->name + strlen(first) + 1, second) == 0)
             return verb;
     }
     return NULL;
+}
+
+static bool is_topic(const cs_group *group, const char *word)
+{
+    for (const cs_verb *verb = group->verbs; verb->run != NULL; verb++) {
+        if (is_of_topic(verb, word))
+            return true;
+    }
+    return false;
 }
 
 static bool asks_for_help(const char *word)
@@ -87,24 +112,48 @@ static int run_verb(
     return verb->run(&arguments, error);
 }
 
+/* What follows "GROUP TOPIC". */
+static int run_topic(
+    const cs_group *group, const char *topic, int argc, char **argv, cs_error *error)
+{
+    const cs_verb *verb;
+
+    if (argc < 1)
+        return CS_FAIL(error, CS_E_USAGE, "%s %s needs a verb; see `chartseal %s %s --help`",
+            group->name, topic, group->name, topic);
+    if (asks_for_help(argv[0])) {
+        print_verbs(group, topic);
+        return CS_OK;
+    }
+    verb = find_verb(group, topic, argv[0]);
+    if (verb == NULL)
+        return CS_FAIL(error, CS_E_USAGE, "%s %s has no verb '%s'; see `chartseal %s %s --help`",
+            group->name, topic, argv[0], group->name, topic);
+    return run_verb(group, verb, argc - 1, argv + 1, error);
+}
+
 static int run_group(const cs_group *group, int argc, char **argv, cs_error *error)
 {
-    const cs_verb *verb = find_verb(group, "");
+    const cs_verb *own = find_verb(group, "", NULL);
+    const cs_verb *verb = NULL;
 
+    if (argc > 0 && is_topic(group, argv[0]))
+        return run_topic(group, argv[0], argc - 1, argv + 1, error);
+    if (argc > 0 && argv[0][0] != '\0')
+        verb = find_verb(group, argv[0], NULL);
     if (verb != NULL)
-        return run_verb(group, verb, argc, argv, error);
+        return run_verb(group, verb, argc - 1, argv + 1, error);
+    if (own != NULL)
+        return run_verb(group, own, argc, argv, error);
     if (argc < 1)
         return CS_FAIL(error, CS_E_USAGE, "%s needs a verb; see `chartseal %s --help`", group->name,
             group->name);
     if (asks_for_help(argv[0])) {
-        print_verbs(group);
+        print_verbs(group, NULL);
         return CS_OK;
     }
-    verb = find_verb(group, argv[0]);
-    if (verb == NULL)
-        return CS_FAIL(error, CS_E_USAGE, "%s has no verb '%s'; see `chartseal %s --help`",
-            group->name, argv[0], group->name);
-    return run_verb(group, verb, argc - 1, argv + 1, error);
+    return CS_FAIL(error, CS_E_USAGE, "%s has no verb '%s'; see `chartseal %s --help`", group->name,
+        argv[0], group->name);
 }
 
 static int run(int argc, char **argv, cs_error *error)

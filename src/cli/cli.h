@@ -17,7 +17,8 @@
 #include "cli/options.h"
 
 typedef struct cs_verb {
-    const char *name; /* "" in a group that is its own verb, such as demo */
+    const char *name; /* one word, or two: "telecare upload"; "" for what the group does by
+                       * itself, such as demo */
     const char *summary;
     const cs_option *options; /* ended by one without a name */
     const char *example;      /* what follows "chartseal GROUP VERB" in a typical call */

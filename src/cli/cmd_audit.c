@@ -17,7 +17,8 @@ static int open_log(
     char path[CS_PATH_MAX];
     int rc = cs_home_open_any(home, cs_arg(arguments, "dir"), error);
 
-    if (rc == CS_OK && (*home)->kind != CS_HOME_CLOUD && (*home)->kind != CS_HOME_HOSPITAL)
+    if (rc == CS_OK && (*home)->kind != CS_HOME_CLOUD && (*home)->kind != CS_HOME_HOSPITAL &&
+        (*home)->kind != CS_HOME_TELECARE)
         rc = CS_FAIL(error, CS_E_USAGE, "a %s keeps no audit log; name a cloud's or a hospital's",
             cs_home_kind_name((*home)->kind));
     if (rc == CS_OK) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
+#include "cli/cmd_cloud_telecare.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
 #include "cli/serve_options.h"
@@ -376,6 +377,22 @@ static const cs_verb verbs[] = {
         "--dir cloud --listen 0.0.0.0:8440", run_serve},
     {"status", "what the cloud holds, in numbers", status_options, "--dir cloud", run_status},
     {"trust", CS_TRUST_SUMMARY, cs_trust_options, "--dir cloud --crl crl.pem", run_trust},
+    {"telecare init", "make the keys and the home of a telecare cloud, and a certificate request",
+        cs_telecare_init_options,
+        "--dir tc --id telecare.example --token pkcs11:token=tc --pin-file tc.pin --cloud-file "
+        "cloud.cbor --authority board.pem --crl crl.pem --url https://telecare.example",
+        cs_run_telecare_init},
+    {"telecare register", "register the telecare cloud with this one", cs_telecare_register_options,
+        "--dir tc --cloud-url https://cloud.example --code-file tc.code --certificate tc.pem",
+        cs_run_telecare_register},
+    {"telecare serve", "keep the records of episodes until told to stop", cs_telecare_serve_options,
+        "--dir tc --listen 0.0.0.0:8442", cs_run_telecare_serve},
+    {"telecare list", "what is kept: how much, until when; it cannot say whose",
+        cs_telecare_list_options, "--dir tc", cs_run_telecare_list},
+    {"telecare status", "what the telecare cloud holds, in numbers", cs_telecare_status_options,
+        "--dir tc", cs_run_telecare_status},
+    {"telecare trust", CS_TRUST_SUMMARY, cs_trust_options, "--dir tc --crl crl.pem",
+        cs_run_telecare_trust},
     {0},
 };
 

@@ -46,7 +46,7 @@ static int look_at(const char *option, const char *path, uint64_t *size, cs_erro
 static int check_files(demo *me, cs_error *error)
 {
     uint64_t size = 0;
-    int rc = look_at("record", me->record, &size, error);
+    int rc = look_at(me->telecare ? "report" : "record", me->record, &size, error);
 
     if (rc == CS_OK && me->diagnosis != NULL) {
         rc = look_at("diagnosis", me->diagnosis, &size, error);
@@ -98,6 +98,7 @@ static int prepare(demo *me, const cs_arguments *arguments, cs_error *error)
 /* Everything ends and, without --state, everything goes, however the demo went. */
 static void clean_up(demo *me)
 {
+    demo_stop(&me->telecare_cloud);
     demo_stop(&me->hospital);
     demo_stop(&me->cloud);
     demo_stop_tpms(me);
@@ -113,59 +114,98 @@ static void clean_up(demo *me)
     json_decref(me->record_report);
     json_decref(me->signal_report);
     json_decref(me->diagnosis_report);
+    json_decref(me->procedures);
 }
 
-static int run_demo(const cs_arguments *arguments, cs_error *error)
+/* Everybody there and registered, then what the demo is of. */
+static int run(demo *me, const cs_arguments *arguments, cs_error *error)
 {
-    demo me = {.quiet = cs_arg_flag(arguments, "json"),
+    int64_t started = cs_clock_ms();
+    int rc = prepare(me, arguments, error);
+
+    if (rc == CS_OK)
+        rc = demo_make_places(me, cs_arg(arguments, "state"), error);
+    if (rc == CS_OK)
+        rc = demo_found(me, error);
+    if (rc == CS_OK)
+        rc = demo_register(me, error);
+    if (rc == CS_OK)
+        rc = me->telecare ? demo_telecare(me, error) : demo_visit(me, error);
+    if (rc == CS_OK)
+        rc = demo_audit_keys(me, error);
+    if (rc == CS_OK) {
+        double seconds = (double)(cs_clock_ms() - started) / 1000;
+
+        rc =
+            me->telecare ? demo_print_telecare(me, seconds, error) : demo_print(me, seconds, error);
+    }
+    clean_up(me);
+    return rc;
+}
+
+static demo new_demo(const cs_arguments *arguments, bool telecare)
+{
+    return (demo){.quiet = cs_arg_flag(arguments, "json"),
+        .telecare = telecare,
         .patient_tpm = cs_arg_flag(arguments, "patient-tpm"),
         .stop_fd = -1,
         .reserved = -1,
-        .record = cs_arg(arguments, "record"),
+        .record = cs_arg(arguments, telecare ? "report" : "record"),
         .signal = cs_arg(arguments, "signal"),
         .diagnosis = cs_arg(arguments, "diagnosis"),
         .wire_log = cs_arg(arguments, "wire-log"),
         .suite = cs_arg_or(arguments, "suite", "ed25519"),
         .cloud = {.fd = -1},
-        .hospital = {.fd = -1}};
-    int64_t started = cs_clock_ms();
-    int rc = prepare(&me, arguments, error);
-
-    if (rc == CS_OK)
-        rc = demo_make_places(&me, cs_arg(arguments, "state"), error);
-    if (rc == CS_OK)
-        rc = demo_found(&me, error);
-    if (rc == CS_OK)
-        rc = demo_register(&me, error);
-    if (rc == CS_OK)
-        rc = demo_visit(&me, error);
-    if (rc == CS_OK)
-        rc = demo_audit_keys(&me, error);
-    if (rc == CS_OK)
-        rc = demo_print(&me, (double)(cs_clock_ms() - started) / 1000, error);
-    clean_up(&me);
-    return rc;
+        .hospital = {.fd = -1},
+        .telecare_cloud = {.fd = -1}};
 }
+
+static int run_demo(const cs_arguments *arguments, cs_error *error)
+{
+    demo me = new_demo(arguments, false);
+
+    return run(&me, arguments, error);
+}
+
+static int run_telecare(const cs_arguments *arguments, cs_error *error)
+{
+    demo me = new_demo(arguments, true);
+
+    return run(&me, arguments, error);
+}
+
+#define COMMON_OPTIONS                                                                             \
+    {"diagnosis", "FILE", false, "the doctor's diagnosis; otherwise one of the demo's own"},       \
+        {"state", "DIR", false, "keep everything there; otherwise it is removed at the end"},      \
+        {"suite", "NAME", false,                                                                   \
+            "ed25519, or p256 with the cloud's and the patient's keys in TPMs"},                   \
+        {"patient-tpm", NULL, false,                                                               \
+            "the patient's keys in a TPM; in suite ed25519 S_P is sealed to it"},                  \
+        CS_WIRE_LOG_OPTION, CS_JSON_OPTION, CS_OPTIONS_END
 
 static const cs_option demo_options[] = {
     {"record", "FILE", true, "the patient's record that the hospital has; any file, any size"},
     {"signal", "FILE", false, "what the patient's device sensed"},
-    {"diagnosis", "FILE", false, "the doctor's diagnosis; otherwise one of the demo's own"},
-    {"state", "DIR", false, "keep everything there; otherwise it is removed at the end"},
-    {"suite", "NAME", false, "ed25519, or p256 with the cloud's and the patient's keys in TPMs"},
-    {"patient-tpm", NULL, false,
-        "the patient's keys in a TPM; in suite ed25519 S_P is sealed to it"},
-    CS_WIRE_LOG_OPTION,
-    CS_JSON_OPTION,
-    CS_OPTIONS_END,
+    COMMON_OPTIONS,
+};
+
+static const cs_option telecare_options[] = {
+    {"report", "FILE", true, "m_H, the hospital's report; any file, any size"},
+    {"signal", "FILE", false,
+        "m_B, what the patient's device sensed; otherwise one of the demo's own"},
+    COMMON_OPTIONS,
 };
 
 static const cs_verb verbs[] = {
-    {"", "everybody on this machine, with software tokens: registration, and one whole visit",
+    {"",
+        "everybody on this machine, with software tokens: registration, and one whole visit; "
+        "`demo telecare`: and one episode of telecare",
         demo_options, "--record tests/data/patient.json --signal tests/data/ecg-360hz-u16le.bin",
         run_demo},
+    {"telecare", "the same, with one episode of telecare: HUP, PUP, TP and CP", telecare_options,
+        "--report tests/data/patient.json --signal tests/data/ecg-360hz-u16le.bin", run_telecare},
     {0},
 };
 
 const cs_group cs_demo_group = {
-    "demo", "everybody on one machine: registration, and one whole visit", verbs};
+    "demo", "everybody on one machine: a visit, or an episode of telecare", verbs};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/certificates.h"
 #include "cli/cli.h"
+#include "cli/cmd_doctor_telecare.h"
 #include "cli/cmd_doctor_visit.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
@@ -144,6 +145,10 @@ static const cs_verb verbs[] = {
         cs_doctor_visit_options,
         "--dir ek --listen 0.0.0.0:7430 --department cardiology --record-out record.json",
         cs_run_doctor_visit},
+    {"telecare treat", "read report and measurement, send the diagnosis (TP)",
+        cs_doctor_treat_options,
+        "--dir ek --invitation hospital.inv --report-out report.json --measurement-out ecg.bin",
+        cs_run_doctor_treat},
     {"trust", CS_TRUST_SUMMARY, cs_trust_options, "--dir ek --crl crl.pem", run_trust},
     {0},
 };

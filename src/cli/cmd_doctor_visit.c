@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cmd_doctor_visit.h"
 
+#include "cli/diagnosis_source.h"
 #include "cli/home_options.h"
-#include "cli/input.h"
 #include "cli/output.h"
 #include "cli/trust_verb.h"
-#include "service/editor.h"
 #include "service/signals.h"
 #include "service/station.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,34 +51,12 @@ static void on_notice(void *context, const char *text)
     tell(context, text);
 }
 
-static int read_standard_input(cs_buf *out, int stop_fd, size_t limit, cs_error *error)
-{
-    uint8_t room[4096];
-    size_t got;
-    int rc;
-
-    do {
-        rc = cs_input_read(&got, room, sizeof room, stop_fd, error);
-        if (rc == CS_OK)
-            rc = cs_buf_append(out, (cs_view){room, got}, error);
-        if (rc == CS_OK && out->n > limit)
-            rc = CS_FAIL(error, CS_E_TOO_LARGE, "a diagnosis has at most %zu bytes", limit);
-    } while (rc == CS_OK && got > 0);
-    cs_wipe(room, sizeof room);
-    return rc;
-}
-
 static int on_diagnose(void *context, const cs_station_report *so_far, cs_buf *out, cs_error *error)
 {
     const desk *me = context;
-    const char *from = cs_arg(me->arguments, "diagnosis");
 
     (void)so_far;
-    if (from == NULL)
-        return cs_editor_compose(out, me->home->dir, CS_DIAGNOSIS_MAX, error);
-    if (strcmp(from, "-") == 0)
-        return read_standard_input(out, me->stop_fd, CS_DIAGNOSIS_MAX, error);
-    return cs_file_read(out, from, CS_DIAGNOSIS_MAX, error);
+    return cs_take_diagnosis(out, me->arguments, me->home, me->stop_fd, error);
 }
 
 static int check_outputs(const cs_arguments *arguments, cs_error *error)
@@ -91,20 +67,6 @@ static int check_outputs(const cs_arguments *arguments, cs_error *error)
     for (size_t i = 0; rc == CS_OK && i < sizeof names / sizeof names[0]; i++)
         rc = cs_check_output(arguments, names[i], false, error);
     return rc;
-}
-
-/* Whatever can be known to be wrong is said before a patient is there. */
-static int check_diagnosis_source(const cs_arguments *arguments, cs_error *error)
-{
-    const char *from = cs_arg(arguments, "diagnosis");
-
-    if (from == NULL && (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0))
-        return CS_FAIL(error, CS_E_USAGE,
-            "give --diagnosis FILE, or - for standard input: there is no terminal for an editor");
-    if (from != NULL && strcmp(from, "-") != 0 && access(from, R_OK) != 0)
-        return CS_FAIL(
-            error, CS_E_NO_FILE, "the diagnosis %s cannot be read: %s", from, strerror(errno));
-    return CS_OK;
 }
 
 static int check_texts(const cs_arguments *arguments, cs_error *error)
@@ -257,7 +219,7 @@ int cs_run_doctor_visit(const cs_arguments *arguments, cs_error *error)
     cs_opened opened = {0};
     cs_buf record_id = {0};
     char host[256] = "";
-    int rc = check_diagnosis_source(arguments, error);
+    int rc = cs_check_diagnosis_source(arguments, error);
 
     if (rc == CS_OK)
         rc = check_texts(arguments, error);

@@ -5,7 +5,6 @@
 #include "cli/output.h"
 #include "cli/serve_options.h"
 #include "cli/trust_verb.h"
-#include "service/hospital.h"
 
 #include <chartseal/secret.h>
 
@@ -18,17 +17,11 @@
 
 #define ID_HEX_SIZE (2 * CS_RECORD_ID_SIZE + 1)
 
-typedef struct opened_hospital {
-    cs_home *home;
-    cs_hpc *hospital;
-    cs_worker *worker;
-} opened_hospital;
-
-static int open_hospital(opened_hospital *out, const cs_arguments *arguments, cs_error *error)
+int cs_open_hospital(cs_opened_hospital *out, const cs_arguments *arguments, cs_error *error)
 {
     int rc;
 
-    *out = (opened_hospital){0};
+    *out = (cs_opened_hospital){0};
     rc = cs_home_open(&out->home, cs_arg(arguments, "dir"), CS_HOME_HOSPITAL, error);
     if (rc == CS_OK)
         rc = cs_hpc_open(&out->hospital, out->home, error);
@@ -37,7 +30,7 @@ static int open_hospital(opened_hospital *out, const cs_arguments *arguments, cs
     return rc;
 }
 
-static void close_hospital(opened_hospital *opened)
+void cs_close_hospital(cs_opened_hospital *opened)
 {
     cs_worker_close(&opened->worker);
     cs_hpc_close(&opened->hospital);
@@ -121,7 +114,7 @@ static bool publish_now(cs_hpc *hospital, cs_worker *worker, cs_error *why)
 int cs_run_hospital_import(const cs_arguments *arguments, cs_error *error)
 {
     const char *path = cs_arg(arguments, "file");
-    opened_hospital opened = {0};
+    cs_opened_hospital opened = {0};
     cs_wire_log *log = NULL;
     cs_progress progress;
     cs_imported in;
@@ -138,7 +131,7 @@ int cs_run_hospital_import(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = cs_open_wire_log(&log, arguments, error);
     if (rc == CS_OK)
-        rc = open_hospital(&opened, arguments, error);
+        rc = cs_open_hospital(&opened, arguments, error);
     if (rc == CS_OK)
         rc = cs_actor_wants_registration(opened.hospital->server->actor, error);
     if (rc == CS_OK) {
@@ -159,7 +152,7 @@ int cs_run_hospital_import(const cs_arguments *arguments, cs_error *error)
     }
     if (import.fd >= 0)
         (void)close(import.fd);
-    close_hospital(&opened);
+    cs_close_hospital(&opened);
     cs_wire_log_close(&log);
     return rc;
 }
@@ -252,7 +245,7 @@ static int list_record(void *context, const cs_record_row *row, cs_error *error)
 
 int cs_run_hospital_list(const cs_arguments *arguments, cs_error *error)
 {
-    opened_hospital opened = {0};
+    cs_opened_hospital opened = {0};
     listing list = {
         .patient = cs_arg(arguments, "patient"),
         .department = cs_arg(arguments, "department"),
@@ -265,7 +258,7 @@ int cs_run_hospital_list(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = cs_arg_text(arguments, "department", CS_DEPARTMENT_MAX, error);
     if (rc == CS_OK)
-        rc = open_hospital(&opened, arguments, error);
+        rc = cs_open_hospital(&opened, arguments, error);
 
     if (rc == CS_OK)
         list.storage = opened.hospital->server->actor->storage;
@@ -281,7 +274,7 @@ int cs_run_hospital_list(const cs_arguments *arguments, cs_error *error)
     json_decref(list.records);
     json_decref(list.unreadable);
     cs_secret_free(&row);
-    close_hospital(&opened);
+    cs_close_hospital(&opened);
     return rc;
 }
 
@@ -328,7 +321,7 @@ static int list_notice(void *context, const cs_outbox_item *item, cs_error *erro
 }
 
 static int list_notices(
-    const opened_hospital *opened, const cs_arguments *arguments, cs_error *error)
+    const cs_opened_hospital *opened, const cs_arguments *arguments, cs_error *error)
 {
     json_t *list = cs_arg_flag(arguments, "json") ? json_array() : NULL;
     int rc = cs_outbox_read(opened->hospital->outbox, opened->worker->store, CS_OUTBOX_NOTICE, 0,
@@ -343,19 +336,19 @@ static int list_notices(
 int cs_run_hospital_notices(const cs_arguments *arguments, cs_error *error)
 {
     bool acknowledges = cs_arg(arguments, "acknowledge") != NULL;
-    opened_hospital opened = {0};
+    cs_opened_hospital opened = {0};
     int64_t number = 0;
     int rc = CS_OK;
 
     if (acknowledges)
         rc = cs_arg_number(&number, arguments, "acknowledge", 0, 1, INT64_MAX, error);
     if (rc == CS_OK)
-        rc = open_hospital(&opened, arguments, error);
+        rc = cs_open_hospital(&opened, arguments, error);
     if (rc == CS_OK && acknowledges)
         rc = cs_hpc_acknowledge(opened.hospital, opened.worker, (uint64_t)number, error);
     if (rc == CS_OK)
         rc = list_notices(&opened, arguments, error);
-    close_hospital(&opened);
+    cs_close_hospital(&opened);
     return rc;
 }
 
@@ -411,10 +404,10 @@ static int print_status(const cs_hpc *hospital, json_t *report, const cs_outbox_
 int cs_run_hospital_status(const cs_arguments *arguments, cs_error *error)
 {
     static const char *const tables[] = {"record", NULL};
-    opened_hospital opened = {0};
+    cs_opened_hospital opened = {0};
     cs_outbox_counts outbox;
     json_t *report = NULL;
-    int rc = open_hospital(&opened, arguments, error);
+    int rc = cs_open_hospital(&opened, arguments, error);
 
     if (rc == CS_OK)
         rc = cs_store_report(&report, opened.worker->store, tables, error);
@@ -423,6 +416,6 @@ int cs_run_hospital_status(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = print_status(opened.hospital, report, &outbox, arguments, error);
     json_decref(report);
-    close_hospital(&opened);
+    cs_close_hospital(&opened);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/biometric_options.h"
 #include "cli/cli.h"
+#include "cli/cmd_patient_telecare.h"
 #include "cli/cmd_patient_visit.h"
 #include "cli/output.h"
 #include "cli/trust_verb.h"
@@ -180,6 +181,14 @@ static const cs_verb verbs[] = {
         cs_patient_visit_options,
         "--dir device --station 192.0.2.7:7430 --signal ecg.bin --diagnosis-out diagnosis.txt",
         cs_run_patient_visit},
+    {"telecare upload", "read the hospital's report, send a measurement (PUP)",
+        cs_patient_upload_options,
+        "--dir device --invitation hospital.inv --measurement ecg.bin --report-out report.json",
+        cs_run_patient_upload},
+    {"telecare read", "read the doctor's diagnosis, keep a copy of all at the cloud (CP)",
+        cs_patient_read_options,
+        "--dir device --invitation hospital.inv --diagnosis-out diagnosis.txt",
+        cs_run_patient_read},
     {"trust", CS_TRUST_SUMMARY, cs_trust_options, "--dir device --crl crl.pem", run_trust},
     {0},
 };

@@ -20,7 +20,7 @@
 
 #include <sys/types.h>
 
-#define DEMO_PARTIES 5 /* in the order of cs_home_kind */
+#define DEMO_PARTIES CS_HOME_TELECARE /* the last of them in telecare alone */
 
 typedef struct demo_child {
     pid_t pid; /* 0: not running */
@@ -40,8 +40,9 @@ typedef struct demo {
     bool temporary;
     bool quiet; /* --json */
     bool patient_tpm;
+    bool telecare; /* the procedures of telecare, and not a visit */
     int stop_fd;
-    const char *record, *signal, *diagnosis, *wire_log, *suite;
+    const char *record, *signal, *diagnosis, *wire_log, *suite; /* record: of telecare the report */
     char module[CS_PATH_MAX];
     char program[CS_PATH_MAX];
     char simulator[CS_PATH_MAX]; /* of TPMs; "": not needed */
@@ -49,21 +50,23 @@ typedef struct demo {
     char doctor_id[CS_ID_MAX + 1];
     int reserved; /* a socket that holds the hospital's port until the hospital takes it */
     uint16_t hospital_port;
-    uint16_t cloud_port;
-    demo_child cloud, hospital;
-    demo_tpm tpms[CS_HOME_PATIENT + 1]; /* by cs_home_kind */
-    unsigned steps;                     /* told so far */
-    json_t *registration;               /* party → operations */
-    json_t *visit;                      /* party → operations */
-    json_t *filing;                     /* party → operations */
+    uint16_t cloud_port, telecare_port;
+    demo_child cloud, hospital, telecare_cloud;
+    demo_tpm tpms[DEMO_PARTIES + 1]; /* by cs_home_kind */
+    unsigned steps;                  /* told so far */
+    json_t *registration;            /* party → operations */
+    json_t *visit;                   /* party → operations */
+    json_t *filing;                  /* party → operations */
     json_t *keys;
     json_t *record_report, *signal_report, *diagnosis_report;
+    json_t *procedures;
     uint64_t messages, bytes;
 } demo;
 
 #define DEMO_DEPARTMENT "general-medicine"
 #define DEMO_CLOUD_ID "cloud.example"
 #define DEMO_HOSPITAL_ID "hospital-north"
+#define DEMO_TELECARE_ID "telecare.example"
 
 /* -- demo_process.c: children
  * ---------------------------------------------------------------------- */
@@ -133,6 +136,16 @@ CS_MUST_CHECK int demo_found(demo *me, cs_error *error); /* tokens, authority, c
 CS_MUST_CHECK int demo_register(demo *me, cs_error *error);
 CS_MUST_CHECK int demo_visit(demo *me, cs_error *error);
 CS_MUST_CHECK int demo_audit_keys(demo *me, cs_error *error);
+/* The last kind that takes part. */
+cs_home_kind demo_last_party(const demo *me);
+/* A message of text as a file of the doctor's, unless --diagnosis names one. */
+CS_MUST_CHECK int demo_choose_diagnosis(const demo *me, char path[CS_PATH_MAX], cs_error *error);
+/* By the name of a file. */
+const char *demo_media_type(const char *path);
+
+/* demo_telecare.c: HUP, PUP, TP, CP. */
+CS_MUST_CHECK int demo_telecare(demo *me, cs_error *error);
+CS_MUST_CHECK int demo_print_telecare(demo *me, double seconds, cs_error *error);
 
 /* -- demo_report.c
  * ------------------------------------------------------------------------------------ */
@@ -153,5 +166,7 @@ CS_MUST_CHECK int demo_compare(
 /* Add a child's "wire" object to the sums. */
 void demo_count_wire(demo *me, const json_t *answer);
 CS_MUST_CHECK int demo_print(demo *me, double seconds, cs_error *error);
+/* What it says to people at its end. */
+void demo_tell_end(const demo *me, double seconds);
 
 #endif

@@ -95,7 +95,7 @@ static int make_party_places(const demo *me, cs_error *error)
     char path[CS_PATH_MAX];
     int rc = CS_OK;
 
-    for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= CS_HOME_PATIENT; kind++) {
+    for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= (int)demo_last_party(me); kind++) {
         demo_path(me, (cs_home_kind)kind, "", path);
         rc = cs_make_directories(path, error);
         if (rc == CS_OK)

@@ -240,21 +240,29 @@ int demo_end_service(demo *me, demo_child *child, json_t **answer, cs_error *err
 /* -- waiting -------------------------------------------------------------------------------------
  */
 
-#define LASTING (2 + CS_HOME_PATIENT + 1) /* services and TPMs, which do not end by themselves */
+#define SERVICES 3
+#define LASTING (SERVICES + DEMO_PARTIES + 1) /* and TPMs, which do not end by themselves either   \
+                                               */
 
 static void find_lasting(demo *me, demo_child *out[LASTING])
 {
     out[0] = &me->cloud;
     out[1] = &me->hospital;
-    for (size_t i = 0; i < LASTING - 2; i++)
-        out[2 + i] = &me->tpms[i].child;
+    out[2] = &me->telecare_cloud;
+    for (size_t i = 0; i < LASTING - SERVICES; i++)
+        out[SERVICES + i] = &me->tpms[i].child;
+}
+
+static bool is_a_service(const demo *me, const demo_child *child)
+{
+    return child == &me->cloud || child == &me->hospital || child == &me->telecare_cloud;
 }
 
 static int raise_end(const demo *me, const demo_child *child, cs_error *error)
 {
     char words[CS_ERROR_MESSAGE_MAX];
 
-    if (child == &me->cloud || child == &me->hospital)
+    if (is_a_service(me, child))
         return raise_failure(me, child, error);
     demo_last_words(me, child, words, sizeof words);
     return CS_FAIL(error, CS_E_TOKEN_ABSENT, "%s has ended: %s", child->name, words);
@@ -359,7 +367,7 @@ int demo_run(demo *me, const char *name, const char *const argv[], int timeout_m
 
 int demo_wait_port(demo *me, demo_child *child, const char *path, uint16_t *port, cs_error *error)
 {
-    bool is_service = child == &me->cloud || child == &me->hospital;
+    bool is_service = is_a_service(me, child);
     demo_child *const children[] = {child};
     int64_t deadline = cs_deadline_in(DEMO_STEP_MS);
     int rc = CS_OK;

@@ -243,10 +243,15 @@ int demo_print(demo *me, double seconds, cs_error *error)
                 "registration_ops", me->registration, "filing_ops", me->filing, "wire", "messages",
                 (json_int_t)me->messages, "bytes", (json_int_t)me->bytes, "seconds", seconds),
             error);
+    demo_tell_end(me, seconds);
+    return CS_OK;
+}
+
+void demo_tell_end(const demo *me, double seconds)
+{
     cs_say("\nDone in %.1f seconds: %llu messages, %llu bytes on the wire.", seconds,
         (unsigned long long)me->messages, (unsigned long long)me->bytes);
     say_custody(me);
     if (!me->temporary)
         cs_say("Everything is in %s.", me->dir);
-    return CS_OK;
 }

@@ -16,6 +16,17 @@
 /* -- founding ------------------------------------------------------------------------------------
  */
 
+cs_home_kind demo_last_party(const demo *me)
+{
+    return me->telecare ? CS_HOME_TELECARE : CS_HOME_PATIENT;
+}
+
+/* argv[0] is "cloud", behind which the verbs of one kind of party stand, argv[1] that kind. */
+static const char *const *call_of(cs_home_kind kind, const char *const argv[])
+{
+    return kind == CS_HOME_TELECARE ? argv : argv + 1;
+}
+
 static int make_soft_token(demo *me, cs_home_kind kind, cs_error *error)
 {
     char label[CS_LABEL_MAX];
@@ -41,7 +52,7 @@ static int make_tokens(demo *me, cs_error *error)
     else if (demo_has_tpm(me, CS_HOME_PATIENT))
         what = "gets a fresh token, the patient a TPM, the others one of SoftHSM with a PIN of its "
                "own";
-    for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= CS_HOME_PATIENT; kind++)
+    for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= (int)demo_last_party(me); kind++)
         rc = demo_has_tpm(me, (cs_home_kind)kind) ? demo_start_tpm(me, (cs_home_kind)kind, error)
                                                   : make_soft_token(me, (cs_home_kind)kind, error);
     if (rc == CS_OK)
@@ -143,9 +154,9 @@ static int init_member(demo *me, cs_home_kind kind, const char *id, const char *
     char ca[CS_PATH_MAX];
     char crl[CS_PATH_MAX];
     bool biometric = kind == CS_HOME_PATIENT && demo_has_tpm(me, kind);
-    const char *argv[] = {cs_home_kind_name(kind), "init", "--dir", dir, "--id", id, "--token", uri,
-        biometric ? "--passphrase-file" : "--pin-file", pin, "--cloud-file", cloud, "--authority",
-        ca, "--crl", crl, "--json", more[0], more[1], more[2], more[3], NULL};
+    const char *argv[] = {"cloud", cs_home_kind_name(kind), "init", "--dir", dir, "--id", id,
+        "--token", uri, biometric ? "--passphrase-file" : "--pin-file", pin, "--cloud-file", cloud,
+        "--authority", ca, "--crl", crl, "--json", more[0], more[1], more[2], more[3], NULL};
 
     (void)snprintf(name, sizeof name, "%s init", cs_home_kind_name(kind));
     demo_path(me, kind, "", dir);
@@ -154,7 +165,7 @@ static int init_member(demo *me, cs_home_kind kind, const char *id, const char *
     demo_path(me, CS_HOME_AUTHORITY, "certificate.pem", ca);
     demo_path(me, CS_HOME_AUTHORITY, "crl.pem", crl);
     demo_token_uri(me, kind, uri);
-    return demo_run(me, name, argv, DEMO_STEP_MS, answer, error);
+    return demo_run(me, name, call_of(kind, argv), DEMO_STEP_MS, answer, error);
 }
 
 static int found_members(demo *me, cs_error *error)
@@ -164,7 +175,7 @@ static int found_members(demo *me, cs_error *error)
     const char *const hospital[] = {"--listen", listen, "--url", url};
     const char *const doctor[] = {"--name", "Dr. Demo Doctor", NULL, NULL};
     const char *const patient[] = {NULL, NULL, NULL, NULL};
-    json_t *answers[3] = {NULL, NULL, NULL};
+    json_t *answers[4] = {NULL, NULL, NULL, NULL};
     int rc = reserve_port(me, error);
 
     (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", (unsigned)me->hospital_port);
@@ -175,15 +186,20 @@ static int found_members(demo *me, cs_error *error)
         rc = init_member(me, CS_HOME_DOCTOR, me->doctor_id, doctor, &answers[1], error);
     if (rc == CS_OK)
         rc = init_member(me, CS_HOME_PATIENT, me->patient_id, patient, &answers[2], error);
+    if (rc == CS_OK && me->telecare)
+        rc = init_member(me, CS_HOME_TELECARE, DEMO_TELECARE_ID, patient, &answers[3], error);
     if (rc == CS_OK) {
-        demo_tell(me, "hospital, doctor, patient",
+        demo_tell(me,
+            me->telecare ? "hospital, doctor, patient, telecare" : "hospital, doctor, patient",
             "make their keys in their tokens and take in the cloud's parameters",
             "the parameters are signed by the cloud");
         demo_tell_made(me, "hospital", answers[0]);
         demo_tell_made(me, "doctor", answers[1]);
         demo_tell_made(me, "patient", answers[2]);
+        if (me->telecare)
+            demo_tell_made(me, "telecare cloud", answers[3]);
     }
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
         json_decref(answers[i]);
     return rc;
 }
@@ -228,7 +244,10 @@ static int certify(demo *me, cs_home_kind kind, cs_error *error)
     if (rc == CS_OK)
         rc = demo_run(me, "authority issue", issue, DEMO_STEP_MS, &issued, error);
     if (rc == CS_OK) {
-        demo_tell(me, kind == CS_HOME_DOCTOR ? "doctor, authority" : "hospital, authority",
+        char parties[48];
+
+        (void)snprintf(parties, sizeof parties, "%s, authority", cs_home_kind_name(kind));
+        demo_tell(me, parties,
             "a certificate request, signed in the token, and the certificate for it",
             "the request is signed by the key that is in it");
         demo_tell_ops(me, "doctor", json_object_get(requested, "token_ops"));
@@ -243,8 +262,9 @@ static int enrol(
     demo *me, cs_home_kind kind, const char *id, char code[CS_PATH_MAX], cs_error *error)
 {
     char dir[CS_PATH_MAX];
-    const char *const argv[] = {"cloud", "enrol", "--dir", dir, "--role", cs_home_kind_name(kind),
-        "--id", id, "--code-file", code, "--json", NULL};
+    const char *role = cs_role_name(cs_home_role(kind));
+    const char *const argv[] = {"cloud", "enrol", "--dir", dir, "--role", role, "--id", id,
+        "--code-file", code, "--json", NULL};
     json_t *answer = NULL;
     char text[96];
     int rc;
@@ -252,8 +272,7 @@ static int enrol(
     demo_path(me, CS_HOME_CLOUD, "", dir);
     demo_path(me, kind, "enrolment-code", code);
     rc = demo_run(me, "cloud enrol", argv, DEMO_STEP_MS, &answer, error);
-    (void)snprintf(
-        text, sizeof text, "makes a code that admits this %s, once", cs_home_kind_name(kind));
+    (void)snprintf(text, sizeof text, "makes a code that admits this %s, once", role);
     if (rc == CS_OK) {
         demo_tell(me, "public cloud", text, NULL);
         demo_tell_ops(me, "cloud", json_object_get(answer, "token_ops"));
@@ -293,11 +312,11 @@ static int register_member(
     char parties[48];
     char dir[CS_PATH_MAX];
     char url[URL_MAX];
-    const char *argv[] = {party, "register", "--dir", dir, "--cloud-url", url, "--json", more[0],
-        more[1], more[2], more[3], NULL, NULL, NULL};
+    const char *argv[] = {"cloud", party, "register", "--dir", dir, "--cloud-url", url, "--json",
+        more[0], more[1], more[2], more[3], NULL, NULL, NULL};
     cs_op_counts before;
     json_t *answer = NULL;
-    size_t n = 7;
+    size_t n = 8;
     int rc = demo_service_ops(&before, me->cloud_port, "register", error);
 
     while (argv[n] != NULL)
@@ -311,7 +330,7 @@ static int register_member(
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", (unsigned)me->cloud_port);
     demo_path(me, kind, "", dir);
     if (rc == CS_OK)
-        rc = demo_run(me, name, argv, DEMO_STEP_MS, &answer, error);
+        rc = demo_run(me, name, call_of(kind, argv), DEMO_STEP_MS, &answer, error);
     if (rc == CS_OK) {
         demo_tell(me, parties,
             "registration (R1, R2): the cloud's token issues S_X, the party's token takes it in",
@@ -365,6 +384,22 @@ static int register_patient(demo *me, cs_error *error)
     return rc;
 }
 
+static int register_telecare(demo *me, cs_error *error)
+{
+    char code[CS_PATH_MAX];
+    char certificate[CS_PATH_MAX];
+    const char *const more[] = {"--code-file", code, "--certificate", certificate};
+    int rc = certify(me, CS_HOME_TELECARE, error);
+
+    demo_path(me, CS_HOME_AUTHORITY, "telecare.pem", certificate);
+    if (rc == CS_OK)
+        rc = enrol(me, CS_HOME_TELECARE, DEMO_TELECARE_ID, code, error);
+    if (rc == CS_OK)
+        rc = register_member(me, CS_HOME_TELECARE, more,
+            "enrolment code, certificate, possession of the keys; S_C·P = Y_C", error);
+    return rc;
+}
+
 int demo_register(demo *me, cs_error *error)
 {
     int rc = register_hospital(me, error);
@@ -373,5 +408,7 @@ int demo_register(demo *me, cs_error *error)
         rc = register_doctor(me, error);
     if (rc == CS_OK)
         rc = register_patient(me, error);
+    if (rc == CS_OK && me->telecare)
+        rc = register_telecare(me, error);
     return rc;
 }

@@ -39,7 +39,7 @@ static int serve_hospital(demo *me, cs_error *error)
     return rc;
 }
 
-static const char *media_type_of(const char *path)
+const char *demo_media_type(const char *path)
 {
     const char *dot = strrchr(path, '.');
 
@@ -103,7 +103,7 @@ static int import_record(demo *me, cs_error *error)
     char dir[CS_PATH_MAX];
     const char *argv[] = {"hospital", "import", "--dir", dir, "--patient", me->patient_id,
         "--department", DEMO_DEPARTMENT, "--file", me->record, "--media-type",
-        media_type_of(me->record), "--json", me->wire_log == NULL ? NULL : "--wire-log",
+        demo_media_type(me->record), "--json", me->wire_log == NULL ? NULL : "--wire-log",
         me->wire_log, NULL};
     json_t *answer = NULL;
     int rc;
@@ -270,7 +270,7 @@ static int start_doctor(demo *me, demo_child *out, uint16_t *port, const char *r
     char port_file[CS_PATH_MAX];
     const char *argv[] = {"doctor", "visit", "--dir", dir, "--listen", "127.0.0.1:0", "--port-file",
         port_file, "--department", DEMO_DEPARTMENT, "--diagnosis", diagnosis, "--media-type",
-        media_type_of(diagnosis), "--record-out", record, "--signal-out", signal, "--json",
+        demo_media_type(diagnosis), "--record-out", record, "--signal-out", signal, "--json",
         me->wire_log == NULL ? NULL : "--wire-log", me->wire_log, NULL};
     int rc;
 
@@ -350,7 +350,7 @@ static int run_visit(
     return rc;
 }
 
-static int choose_diagnosis(const demo *me, char path[CS_PATH_MAX], cs_error *error)
+int demo_choose_diagnosis(const demo *me, char path[CS_PATH_MAX], cs_error *error)
 {
     if (me->diagnosis != NULL) {
         (void)snprintf(path, CS_PATH_MAX, "%s", me->diagnosis);
@@ -373,7 +373,7 @@ int demo_visit(demo *me, cs_error *error)
     if (rc == CS_OK)
         rc = import_record(me, error);
     if (rc == CS_OK)
-        rc = choose_diagnosis(me, diagnosis, error);
+        rc = demo_choose_diagnosis(me, diagnosis, error);
     if (rc == CS_OK)
         rc = read_totals(me, &before, error);
     if (rc == CS_OK)
@@ -440,7 +440,7 @@ int demo_audit_keys(demo *me, cs_error *error)
 {
     int rc = CS_OK;
 
-    for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= CS_HOME_PATIENT; kind++) {
+    for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= (int)demo_last_party(me); kind++) {
         const char *party = cs_home_kind_name((cs_home_kind)kind);
         char dir[CS_PATH_MAX];
         const char *const argv[] = {"token", "audit", "--dir", dir, "--json", NULL};
