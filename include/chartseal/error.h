@@ -125,8 +125,8 @@ const char *cs_code_name(int code);
 /* The code with that name, or CS_E_REFUSED if there is none: what a peer says is hostile input. */
 int cs_code_from_name(const char *name);
 
-/* What the code that a peer names is to us. That it refuses, has not found or is busy is about what
- * we asked and stays; any other trouble is its own, and CS_E_PEER here. */
+/* What the code that a peer names is to us. That it refuses, has not found, is busy or finds it too
+ * large is about what we asked and stays; any other trouble is its own, and CS_E_PEER here. */
 int cs_code_of_peer(const char *name);
 
 /* Fill *error (may be NULL) and return `code`, so that a failing function can say

@@ -94,6 +94,8 @@ int cs_code_of_peer(const char *name)
 {
     int code = cs_code_from_name(name);
 
+    if (code == CS_E_TOO_LARGE) /* for what the other side takes */
+        return code;
     switch (cs_category_of(code)) {
     case CS_CATEGORY_REFUSED:
     case CS_CATEGORY_NOT_FOUND:

@@ -241,8 +241,9 @@ int demo_end_service(demo *me, demo_child *child, json_t **answer, cs_error *err
  */
 
 #define SERVICES 3
-#define LASTING (SERVICES + DEMO_PARTIES + 1) /* and TPMs, which do not end by themselves either   \
-                                               */
+#define LASTING                                                                                    \
+    (SERVICES + DEMO_PARTIES + 1) /* and TPMs, which do not end by themselves either               \
+                                   */
 
 static void find_lasting(demo *me, demo_child *out[LASTING])
 {

@@ -111,10 +111,11 @@ make_cloud() { # SUITE [OPTION...]
 
 # start NAME OPTION...: the service NAME (cloud, hospital) of $work/NAME, until it answers.
 start() {
-    local name=$1 i
+    local name=$1 i group
     shift
     rm -f "$work/$name.port"
-    env "${sanitizers[@]}" "$chartseal" "${service_of[$name]:-$name}" serve --dir "$work/$name" \
+    read -ra group <<<"${service_of[$name]:-$name}"
+    env "${sanitizers[@]}" "$chartseal" "${group[@]}" serve --dir "$work/$name" \
         --port-file "$work/$name.port" "$@" >>"$work/log/$name.out" 2>>"$work/log/$name.err" &
     pids[$name]=$!
     for ((i = 0; i < 400; i++)); do
@@ -165,6 +166,23 @@ make_hospital() { # DIR ID [OPTION...]
     certify "$work/$dir/request.pem" "$work/$dir.pem"
     enrol hospital "$id"
     cs hospital register --dir "$work/$dir" --cloud-url "$cloud_url" \
+        --code-file "$work/$id.code" --certificate "$work/$dir.pem" >/dev/null
+}
+
+make_telecare() { # DIR ID [OPTION...]: the storage cloud of telecare
+    local dir=$1 id=$2
+    shift 2
+    service_of[$dir]="cloud telecare"
+    make_token "$dir"
+    telecare_port=$(free_port)
+    telecare_url=http://127.0.0.1:$telecare_port
+    cs cloud telecare init --dir "$work/$dir" --id "$id" --token "$(uri "$dir")" \
+        --pin-file "$work/pin" --cloud-file "$work/cloud/cloud.cbor" \
+        --authority "$work/board/certificate.pem" --crl "$work/board/crl.pem" \
+        --listen "127.0.0.1:$telecare_port" "$@" >/dev/null
+    certify "$work/$dir/request.pem" "$work/$dir.pem"
+    enrol cloud "$id"
+    cs cloud telecare register --dir "$work/$dir" --cloud-url "$cloud_url" \
         --code-file "$work/$id.code" --certificate "$work/$dir.pem" >/dev/null
 }
 

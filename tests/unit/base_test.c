@@ -40,6 +40,7 @@ static void test_codes(void **state)
     assert_int_equal(cs_code_of_peer("internal"), CS_E_PEER);
     assert_int_equal(cs_code_of_peer("consent"), CS_E_CONSENT);
     assert_int_equal(cs_code_of_peer("no-record"), CS_E_NO_RECORD);
+    assert_int_equal(cs_code_of_peer("too-large"), CS_E_TOO_LARGE);
     assert_int_equal(cs_code_of_peer("busy"), CS_E_BUSY);
     assert_int_equal(cs_code_of_peer("no such code"), CS_E_REFUSED);
 }
