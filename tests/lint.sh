@@ -113,7 +113,7 @@ declare -A may_include=(
 # The room of a public header.
 declare -A room_of_header=(
     [error]=base [bytes]=base [secret]=base
-    [crypto]=crypto [group]=crypto [hpke]=crypto [duplicate]=crypto [stream]=crypto
+    [crypto]=crypto [group]=crypto [hpke]=crypto [duplicate]=crypto [tpm_statement]=crypto [stream]=crypto
     [certificate]=crypto [biometric]=crypto
     [token]=token [wire]=wire
     [party]=protocol [registration]=protocol [session]=protocol [consultation]=protocol

@@ -69,6 +69,7 @@ typedef enum cs_code {
     CS_E_ORDER,         /* a message out of its order ends the session */
     CS_E_POLICY,        /* the policy of this installation forbids it */
     CS_E_LISTS,         /* the checker's own list of revocations is missing or too old */
+    CS_E_ATTESTATION,   /* a TPM's statement about a key that is not so, or is missing */
 
     CS_E_NOT_FOUND = 500,
     CS_E_NO_RECORD,

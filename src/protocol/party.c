@@ -108,6 +108,8 @@ static const char *advice(int code)
         return "the message was seen before; make a new one";
     case CS_E_LISTS:
         return "the list of revocations there is too old; its operator has to fetch a new one";
+    case CS_E_ATTESTATION:
+        return "what a TPM says of the keys is missing or not believed; ask which tokens are taken";
     case CS_E_POLICY:
         return "the policy there does not allow it";
     default:
