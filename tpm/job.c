@@ -151,7 +151,7 @@ static int run(tpm_token *token, tpm_key *key, tpm_work work, void *context, cs_
     for (;;) {
         tpm_job job = {.token = token,
             .object = ESYS_TR_NONE,
-            .scratch = {ESYS_TR_NONE, ESYS_TR_NONE},
+            .scratch = {ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE},
             .call = "nothing",
             .lost = lost,
             .swept = swept,

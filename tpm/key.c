@@ -63,6 +63,35 @@ static int take_public(tpm_key *key, const TPMT_PUBLIC *area, cs_error *error)
     return rc;
 }
 
+/* By their names in TPM 2.0 Part 2, 8.3. */
+static void name_attributes(char out[CS_ATTRIBUTES_MAX + 1], TPMA_OBJECT attributes)
+{
+    static const struct {
+        TPMA_OBJECT bit;
+        const char *name;
+    } names[] = {
+        {TPMA_OBJECT_FIXEDTPM, "fixedTPM"},
+        {TPMA_OBJECT_STCLEAR, "stClear"},
+        {TPMA_OBJECT_FIXEDPARENT, "fixedParent"},
+        {TPMA_OBJECT_SENSITIVEDATAORIGIN, "sensitiveDataOrigin"},
+        {TPMA_OBJECT_USERWITHAUTH, "userWithAuth"},
+        {TPMA_OBJECT_ADMINWITHPOLICY, "adminWithPolicy"},
+        {TPMA_OBJECT_NODA, "noDA"},
+        {TPMA_OBJECT_ENCRYPTEDDUPLICATION, "encryptedDuplication"},
+        {TPMA_OBJECT_RESTRICTED, "restricted"},
+        {TPMA_OBJECT_DECRYPT, "decrypt"},
+        {TPMA_OBJECT_SIGN_ENCRYPT, "sign"},
+    };
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if ((attributes & names[i].bit) != 0)
+            used += (size_t)snprintf(out + used, CS_ATTRIBUTES_MAX + 1 - used, "%s%s",
+                used == 0 ? "" : " ", names[i].name);
+    }
+}
+
 /* Duplication wants a policy: a key without one stays in this TPM, whatever its attributes are. */
 static void take_facts(cs_key_info *info, const TPMT_PUBLIC *area)
 {
@@ -74,6 +103,10 @@ static void take_facts(cs_key_info *info, const TPMT_PUBLIC *area)
     info->local = fixed && origin;
     info->always_sensitive = origin;
     info->never_extractable = fixed;
+    info->attestable = fixed && origin && tpm_public_is_p256(area) &&
+                       (area->objectAttributes & TPMA_OBJECT_FIXEDPARENT) != 0 &&
+                       (area->objectAttributes & TPMA_OBJECT_ENCRYPTEDDUPLICATION) == 0;
+    name_attributes(info->attributes, area->objectAttributes);
 }
 
 static int take_uri(tpm_key *key, const char *path, cs_error *error)

@@ -31,6 +31,41 @@ TPM2B_PUBLIC tpm_root_template(void)
     return out;
 }
 
+/* The default template L-2 of the TCG's EK Credential Profile for TPM 2.0, byte for byte: with it a
+ * TPM makes the very key again that its maker gave the certificate for. Its policy is
+ * TPM2_PolicySecret with the endorsement hierarchy. */
+TPM2B_PUBLIC tpm_endorsement_template(void)
+{
+    static const uint8_t policy[] = {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90,
+        0xcc, 0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2,
+        0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa};
+    TPM2B_PUBLIC out = tpm_root_template();
+
+    out.publicArea.objectAttributes &= ~(TPMA_OBJECT)(TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA);
+    out.publicArea.objectAttributes |= TPMA_OBJECT_ADMINWITHPOLICY;
+    out.publicArea.authPolicy.size = sizeof policy;
+    memcpy(out.publicArea.authPolicy.buffer, policy, sizeof policy);
+    return out;
+}
+
+/* Restricted: it signs what the TPM says itself and nothing else. Without an authorisation value:
+ * it is for one registration, and its private half does not leave this process's memory. */
+TPM2B_PUBLIC tpm_attestation_template(void)
+{
+    TPM2B_PUBLIC out = {.publicArea = {.type = TPM2_ALG_ECC,
+                            .nameAlg = TPM2_ALG_SHA256,
+                            .objectAttributes = OWN | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED |
+                                                TPMA_OBJECT_SIGN_ENCRYPT}};
+    TPMS_ECC_PARMS *ecc = &out.publicArea.parameters.eccDetail;
+
+    ecc->symmetric.algorithm = TPM2_ALG_NULL;
+    ecc->scheme.scheme = TPM2_ALG_ECDSA;
+    ecc->scheme.details.ecdsa.hashAlg = TPM2_ALG_SHA256;
+    ecc->curveID = TPM2_ECC_NIST_P256;
+    ecc->kdf.scheme = TPM2_ALG_NULL;
+    return out;
+}
+
 static TPMI_ALG_ASYM_SCHEME scheme_of(cs_use use)
 {
     switch (use) {

@@ -36,6 +36,7 @@ static const cs_token_ops token_ops = {
     .list_keys = tpm_key_list,
     .delivery = tpm_delivery,
     .delivery_key = tpm_delivery_key,
+    .attestor = tpm_attestor_new,
     .close = close_token,
 };
 

@@ -170,7 +170,7 @@ typedef struct tpm_job {
     ESYS_CONTEXT *esys;
     ESYS_TR root, session;
     ESYS_TR object;     /* the key the job is for, loaded */
-    ESYS_TR scratch[2]; /* flushed when the work is over, however it ended */
+    ESYS_TR scratch[3]; /* flushed when the work is over, however it ended */
     const char *call;   /* the last call, for messages */
     int rc;             /* a failure of ours, with *error set, when the result is success */
     bool at_stake;      /* the token's authorisation value is sent for the key */
@@ -228,6 +228,8 @@ void tpm_auth_after_fork(void);
 
 /* -- template.c */
 TPM2B_PUBLIC tpm_root_template(void);
+TPM2B_PUBLIC tpm_endorsement_template(void);
+TPM2B_PUBLIC tpm_attestation_template(void);
 int tpm_key_template(TPM2B_PUBLIC *out, cs_use use, cs_suite suite, cs_error *error);
 bool tpm_template_can(const TPMT_PUBLIC *area, cs_use use, cs_suite suite);
 cs_use tpm_template_use(const TPMT_PUBLIC *area); /* for an audit */
@@ -262,6 +264,21 @@ int tpm_keep(const tpm_key *key, const char *path, bool fresh, cs_error *error);
 int tpm_delivery(cs_token *token, cs_suite suite, cs_delivery *out, cs_error *error);
 int tpm_delivery_key(
     cs_token *token, cs_delivery_key **out, uint8_t public_key[65], cs_error *error);
+
+/* -- attest.c, endorse.c */
+typedef struct tpm_attestor {
+    cs_attestor base;
+    tpm_token *token;
+    tpm_blob key; /* AK */
+    TPM2B_NAME name;
+} tpm_attestor;
+int tpm_attestor_new(cs_token *token, cs_attestor **out, cs_error *error);
+/* Loads the AK into a scratch place of the job. */
+TSS2_RC tpm_attestor_load(tpm_job *job, const tpm_attestor *attestor, ESYS_TR *object);
+/* Looks for the endorsement key, and for its certificate; none is no failure. */
+int tpm_endorsement_find(tpm_attestor *attestor, cs_error *error);
+int tpm_activate(cs_attestor *attestor, const uint8_t activation[CS_TPM_ACTIVATION_SIZE],
+    uint8_t key[CS_TPM_ACTIVATION_KEY_SIZE], cs_error *error);
 
 /* -- sign.c, derive.c, prf.c: the verbs */
 int tpm_sign(cs_key *key, const uint8_t digest[32], uint8_t signature[64], cs_error *error);

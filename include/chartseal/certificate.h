@@ -44,6 +44,14 @@ typedef struct cs_holder {
 CS_MUST_CHECK int cs_certificate_check(
     const cs_trust *trust, cs_view der, int64_t now_ms, cs_holder *holder, cs_error *error);
 
+/* The certificate (DER) of a TPM's endorsement key: its key alone, which has to be of P-256; and
+ * checked at time now_ms, against the manufacturers' authorities: chain, dates, revocation lists if
+ * the trust has any, not a CA, and that its extended key usage is tcg-kp-EKCertificate: a maker
+ * certifies other things too. CS_E_CERTIFICATE, CS_E_EXPIRED, CS_E_REVOKED, CS_E_LISTS. */
+CS_MUST_CHECK int cs_endorsement_read(cs_view der, uint8_t puk[CS_PUK_SIZE], cs_error *error);
+CS_MUST_CHECK int cs_endorsement_check(
+    const cs_trust *trust, cs_view der, int64_t now_ms, cs_error *error);
+
 /* Signs a SHA-256 digest: r ‖ s. What it gives is verified before it is used, so a signer with
  * another key is CS_E_SIGNATURE. */
 typedef int (*cs_sign_fn)(void *context, const uint8_t digest[CS_HASH_SIZE],

@@ -48,10 +48,12 @@
 
 #include <chartseal/crypto.h>
 #include <chartseal/group.h>
+#include <chartseal/tpm_statement.h>
 
 #define CS_URI_MAX 1024
 #define CS_LABEL_MAX 64
 #define CS_PIN_MAX 255
+#define CS_ATTRIBUTES_MAX 191
 
 typedef struct cs_token cs_token;
 typedef struct cs_key cs_key;
@@ -92,7 +94,9 @@ typedef struct cs_key_info {
     bool always_authenticate;
     uint8_t
         public_key[65]; /* sign, agree: SEC1 uncompressed; issue, scalar: the group's encoding */
-    size_t public_key_size; /* 0 where the token does not show it (prf) */
+    size_t public_key_size;                 /* 0 where the token does not show it (prf) */
+    char attributes[CS_ATTRIBUTES_MAX + 1]; /* a TPM's TPMA_OBJECT by their names; else empty */
+    bool attestable; /* a statement that it was made in its TPM and stays there can be made */
 } cs_key_info;
 
 typedef struct cs_token_info {
@@ -112,6 +116,7 @@ typedef struct cs_token_info {
 /* Operations that the calling thread has had done, by verb. Monotonic; subtract two readings. */
 typedef struct cs_op_counts {
     uint64_t sign, agree, scalar_mul, issue, prf;
+    uint64_t attest; /* no verb of a key: statements about keys, and activations (cs_attestor) */
 } cs_op_counts;
 cs_op_counts cs_ops_of_thread(void);
 cs_op_counts cs_ops_between(cs_op_counts before, cs_op_counts after);
@@ -213,6 +218,39 @@ void cs_delivery_key_free(cs_delivery_key **delivery);
 /* Remove the other keys of this key's label: an S_X that was renewed, what an interrupted delivery
  * has left. For when nothing names them any more. */
 CS_MUST_CHECK int cs_key_remove_others(cs_key *key, cs_error *error);
+
+/* Statements about keys, for somebody else to check (tpm_statement.h). A TPM makes them, no PKCS#11
+ * token does. An attestor is an attestation key, made in the token for this one time, in memory
+ * alone and gone with it; and the TPM's endorsement key with its certificate, where the TPM lets it
+ * be used (an endorsement hierarchy that has an authorisation value of its own does not). */
+typedef struct cs_attestor cs_attestor;
+typedef struct cs_attestor_info {
+    uint8_t area[CS_TPM_PUBLIC_MAX]; /* the attestation key's */
+    size_t area_size;
+    bool has_endorsement;
+    uint8_t endorsement[65];                    /* the endorsement key's point */
+    uint8_t certificate[CS_EK_CERTIFICATE_MAX]; /* for that key, DER */
+    size_t certificate_size;                    /* 0: there is none */
+} cs_attestor_info;
+typedef struct cs_statement_of_key {
+    uint8_t area[CS_TPM_PUBLIC_MAX];
+    size_t area_size;
+    uint8_t attest[CS_TPM_ATTEST_SIZE];
+    uint8_t signature[CS_SIGNATURE_SIZE];
+} cs_statement_of_key;
+/* CS_E_TOKEN_UNSUITABLE: this token makes no statements. The token must outlive it. */
+CS_MUST_CHECK int cs_attestor_new(cs_attestor **out, cs_token *token, cs_error *error);
+const cs_attestor_info *cs_attestor_describe(const cs_attestor *attestor);
+/* About a key of the same token, or (NULL) about the storage root, whose public key is that of
+ * cs_delivery_key_new. CS_E_USAGE: a key of another token. */
+CS_MUST_CHECK int cs_attestor_certify(cs_attestor *attestor, cs_key *key,
+    const uint8_t qualifying[CS_HASH_SIZE], cs_statement_of_key *out, cs_error *error);
+/* What was sealed to the endorsement key and this attestation key; key: guarded. CS_E_DECRYPT: it
+ * is for others. */
+CS_MUST_CHECK int cs_attestor_activate(cs_attestor *attestor,
+    const uint8_t activation[CS_TPM_ACTIVATION_SIZE], uint8_t key[CS_TPM_ACTIVATION_KEY_SIZE],
+    cs_error *error);
+void cs_attestor_free(cs_attestor **attestor);
 
 /* CS_DELIVERY_SEALED: a scalar key whose S is HPKE-sealed (info "chartseal/1 S_X", aad: y) to
  * `agree`, which must outlive it. Every scalar_mul costs one agree, counted as such and as

@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PEM_MAX ((size_t)2 * CS_CRL_MAX)
 
@@ -243,6 +244,58 @@ int cs_certificate_check(
         rc = cs_x509_puk(holder->puk, X509_get_X509_PUBKEY(certificate), CS_E_CERTIFICATE, error);
     if (rc == CS_OK)
         rc = cs_x509_holder(holder, X509_get_subject_name(certificate), CS_E_CERTIFICATE, error);
+    X509_free(certificate);
+    return rc;
+}
+
+/* -- endorsement keys */
+
+/* TCG EK Credential Profile, 3.2: id-kp-EKCertificate. */
+#define EK_CERTIFICATE_USAGE "2.23.133.8.1"
+
+static int is_endorsement(X509 *certificate, cs_error *error)
+{
+    EXTENDED_KEY_USAGE *usages;
+    char text[sizeof EK_CERTIFICATE_USAGE + 1];
+    bool found = false;
+
+    if (X509_check_ca(certificate) != 0 ||
+        (X509_get_extension_flags(certificate) & EXFLAG_INVALID) != 0)
+        return CS_FAIL(error, CS_E_CERTIFICATE, "it is no certificate of an endorsement key");
+    usages = X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
+    for (int i = 0; i < sk_ASN1_OBJECT_num(usages); i++) {
+        int n = OBJ_obj2txt(text, sizeof text, sk_ASN1_OBJECT_value(usages, i), 1);
+
+        found = found || (n == (int)sizeof text - 2 && strcmp(text, EK_CERTIFICATE_USAGE) == 0);
+    }
+    sk_ASN1_OBJECT_pop_free(usages, ASN1_OBJECT_free);
+    ERR_clear_error();
+    if (!found)
+        return CS_FAIL(error, CS_E_CERTIFICATE,
+            "its extended key usage does not say that it is for an endorsement key");
+    return CS_OK;
+}
+
+int cs_endorsement_read(cs_view der, uint8_t puk[CS_PUK_SIZE], cs_error *error)
+{
+    X509 *certificate = NULL;
+    int rc = cs_x509_decode(&certificate, der, error);
+
+    if (rc == CS_OK)
+        rc = cs_x509_puk(puk, X509_get_X509_PUBKEY(certificate), CS_E_CERTIFICATE, error);
+    X509_free(certificate);
+    return rc;
+}
+
+int cs_endorsement_check(const cs_trust *trust, cs_view der, int64_t now_ms, cs_error *error)
+{
+    X509 *certificate = NULL;
+    int rc = cs_x509_decode(&certificate, der, error);
+
+    if (rc == CS_OK)
+        rc = is_endorsement(certificate, error);
+    if (rc == CS_OK)
+        rc = verify_chain(trust, certificate, now_ms, error);
     X509_free(certificate);
     return rc;
 }

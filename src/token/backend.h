@@ -42,6 +42,7 @@ typedef struct cs_token_ops {
         const cs_point *y, cs_error *error);
     int (*delivery_key)(
         cs_token *token, cs_delivery_key **out, uint8_t public_key[65], cs_error *error);
+    int (*attestor)(cs_token *token, cs_attestor **out, cs_error *error);
     void (*close)(cs_token *token); /* frees the struct */
 } cs_token_ops;
 
@@ -54,6 +55,18 @@ struct cs_delivery_key {
         const uint8_t peer[65], cs_view wrapped, const cs_point *y, cs_error *error);
     void (*free)(cs_delivery_key *delivery);
 };
+
+struct cs_attestor {
+    int (*certify)(cs_attestor *attestor, cs_key *key, const uint8_t qualifying[32],
+        cs_statement_of_key *out, cs_error *error);
+    int (*activate)(cs_attestor *attestor, const uint8_t activation[CS_TPM_ACTIVATION_SIZE],
+        uint8_t key[CS_TPM_ACTIVATION_KEY_SIZE], cs_error *error);
+    void (*free)(cs_attestor *attestor);
+    cs_attestor_info info;
+};
+
+/* Counts one statement or activation for the thread. */
+void cs_ops_count_attest(void);
 
 /* The backends: the opener for each URI scheme. */
 int cs_pkcs11_token_open(

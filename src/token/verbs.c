@@ -18,7 +18,13 @@ cs_op_counts cs_ops_between(cs_op_counts before, cs_op_counts after)
         .scalar_mul = after.scalar_mul - before.scalar_mul,
         .issue = after.issue - before.issue,
         .prf = after.prf - before.prf,
+        .attest = after.attest - before.attest,
     };
+}
+
+void cs_ops_count_attest(void)
+{
+    counts.attest++;
 }
 
 static const char *use_name(cs_use use)
