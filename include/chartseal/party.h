@@ -30,6 +30,7 @@ typedef struct cs_env {
     int64_t now;           /* ms since 1970 */
     int64_t delta_t;       /* ΔT in ms */
     const cs_trust *trust; /* who may have issued Cert_D; NULL where no certificate is checked */
+    const cs_trust *tpm_makers; /* PC: who certifies endorsement keys of TPMs; NULL: nobody */
     /* Remember a signature's hash until `until` and tell whether it was new; across restarts and
      * instances. */
     int (*seen)(void *context, const uint8_t hash[CS_HASH_SIZE], int64_t until, bool *fresh,

@@ -13,13 +13,29 @@
  * lifted S_X, PC issues with the next serials until it gets one that can be lifted: twice on
  * average.
  *
+ * Where X's keys are in a TPM, R1 says so in the TPM's own words (tpm_statement.h), and PC checks
+ * them. Where that TPM showed its endorsement key, S_X is sealed once more in R2, with a key that
+ * only the TPM with both that key and the attestation key gives out.
+ *
  * Admission is for the service between cs_register_open and cs_register_issue: the enrolment code,
  * and whether the identity is free or belongs to the same keys.
  */
 
 #include <chartseal/party.h>
 
-/* X's side. `me` has cloud, sign and decrypt (and certificate for D, HPC and a telecare cloud). */
+/* What PC knows of where X's keys are, when they are in a TPM. Each is more than the one before. */
+typedef enum cs_attested {
+    CS_ATTESTED_NOT = 0,
+    CS_ATTESTED_STATED,  /* statements by an attestation key of which nothing is known */
+    CS_ATTESTED_BOUND,   /* S_X opens only in the TPM that has this endorsement key too */
+    CS_ATTESTED_GENUINE, /* and a manufacturer whom PC trusts certified it */
+} cs_attested;
+/* "none", "stated", "bound", "genuine". */
+const char *cs_attested_name(cs_attested attested);
+
+/* X's side. `me` has cloud, sign and decrypt (and certificate for D, HPC and a telecare cloud). A
+ * token that makes statements about its keys is asked for them: two or three statements and one
+ * activation. */
 typedef struct cs_registering cs_registering;
 typedef struct cs_registering_input {
     cs_role role;
@@ -56,6 +72,11 @@ typedef struct cs_registration {
     uint8_t delivery_key[65];
     uint8_t h_request[CS_HASH_SIZE];
     uint8_t signature[CS_SIGNATURE_SIZE]; /* evidence */
+    cs_attested attested;
+    uint8_t attesting_name[CS_TPM_NAME_SIZE];
+    uint8_t endorsement[CS_PUK_SIZE];        /* from CS_ATTESTED_BOUND on */
+    uint8_t attestation[CS_ATTESTATION_MAX]; /* evidence */
+    size_t attestation_size;                 /* 0: none */
 } cs_registration;
 CS_MUST_CHECK int cs_register_open(
     cs_registration *out, const cs_party *pc, const cs_env *env, cs_view r1, cs_error *error);

@@ -18,20 +18,23 @@
 
 #include <chartseal/crypto.h>
 #include <chartseal/group.h>
+#include <chartseal/tpm_statement.h>
 
 /* Limits, each with its reason. */
-#define CS_MESSAGE_MAX 262144  /* a search answer with 16 credentials is below 64 KiB */
-#define CS_ID_MAX 64           /* an identity: a UUID, an insurance number, a name in DNS */
-#define CS_DEPARTMENT_MAX 64   /* ID_DE */
-#define CS_URL_MAX 256         /* where a hospital answers */
-#define CS_TEXT_MAX 1024       /* a reason, a purpose: for people */
-#define CS_MEDIA_TYPE_MAX 127  /* RFC 6838 */
-#define CS_CREDENTIAL_MAX 1024 /* about 420 bytes with the longest identity */
-#define CS_CERT_MAX 8192       /* CS_CERTIFICATE_MAX */
-#define CS_CONSENT_MAX 3072    /* a consent with the credential that it is verified by */
-#define CS_REFERRAL_MAX 2048   /* SigC with what it covers: up to 16 commitments */
-#define CS_LIST_MAX 16         /* hospitals of one patient and department in one answer */
-#define CS_CODE_SIZE 16        /* an enrolment code: 128 random bits */
+#define CS_MESSAGE_MAX 262144    /* a search answer with 16 credentials is below 64 KiB */
+#define CS_ID_MAX 64             /* an identity: a UUID, an insurance number, a name in DNS */
+#define CS_DEPARTMENT_MAX 64     /* ID_DE */
+#define CS_URL_MAX 256           /* where a hospital answers */
+#define CS_TEXT_MAX 1024         /* a reason, a purpose: for people */
+#define CS_MEDIA_TYPE_MAX 127    /* RFC 6838 */
+#define CS_CREDENTIAL_MAX 1024   /* about 420 bytes with the longest identity */
+#define CS_CERT_MAX 8192         /* CS_CERTIFICATE_MAX */
+#define CS_CONSENT_MAX 3072      /* a consent with the credential that it is verified by */
+#define CS_REFERRAL_MAX 2048     /* SigC with what it covers: up to 16 commitments */
+#define CS_LIST_MAX 16           /* hospitals of one patient and department in one answer */
+#define CS_TPM_STATEMENT_MAX 416 /* of a key's public area, a statement and its signature */
+#define CS_ATTESTATION_MAX 4096  /* three statements of a TPM, and a certificate of 2 KiB */
+#define CS_CODE_SIZE 16          /* an enrolment code: 128 random bits */
 #define CS_SESSION_ID_SIZE 16
 #define CS_RECORD_SIZE_MAX (1ull << 40)     /* 1 TiB; a chunk counter would allow far more */
 #define CS_DIAGNOSIS_MAX 1048576            /* M_DINF is read by a person and is held in memory */
@@ -173,6 +176,7 @@ typedef struct cs_register {
     cs_view code;         /* P, HPC, cloud: enrolment code */
     uint64_t delivery;    /* cs_delivery */
     cs_view delivery_key; /* wrapped, duplicated: public key of the token's delivery key, SEC1 */
+    cs_view attestation;  /* what a TPM says of these keys; or empty */
     uint64_t time;
     cs_view id_pc;
     cs_view pk;
@@ -186,9 +190,27 @@ typedef struct cs_registered {
     uint64_t delivery;
     cs_view peer;   /* PC's ephemeral public key (wrapped, duplicated), enc (sealed), or empty */
     cs_view secret; /* the wrapped, duplicated or sealed S_X, or S_X itself */
+    cs_view activation; /* the key that secret is sealed with, for X's endorsement key; or empty */
     uint64_t time;
 } cs_registered;
 extern const cs_schema cs_registered_schema;
+
+/* One key of a TPM: TPMT_PUBLIC, and what TPM2_Certify says of it (tpm_statement.h). */
+typedef struct cs_tpm_statement {
+    cs_view area;
+    cs_view attest;
+    cs_view signature;
+} cs_tpm_statement;
+extern const cs_schema cs_tpm_statement_schema;
+
+/* The attestation in R1. */
+typedef struct cs_attestation {
+    cs_view attesting;   /* TPMT_PUBLIC of the attestation key */
+    cs_list statements;  /* about the sign and the decrypt key; duplicated: and the storage root */
+    cs_view endorsement; /* the endorsement key, SEC1 compressed; or empty */
+    cs_view certificate; /* its certificate; or empty */
+} cs_attestation;
+extern const cs_schema cs_attestation_schema;
 
 /* -- consultation, Eq. 11-24, and diagnosis, Eq. 49-50 -------------------------------------------
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol/attestation.h"
 #include "protocol/credential.h"
 #include "protocol/envelope.h"
 
@@ -110,6 +111,8 @@ int cs_register_open(
     if (rc == CS_OK)
         rc = cs_signed_verify("SigX of a registration", &whole, out->puk_sign, digest, error);
     if (rc == CS_OK)
+        rc = cs_attestation_check(out, env, &request, error);
+    if (rc == CS_OK)
         rc = check_binding(out, env, &request, error);
     if (rc == CS_OK && (!cs_view_equal(request.id_pc, cs_view_str(cloud->id)) ||
                            !cs_view_equal(request.pk, cs_point_view(&cloud->pk))))
@@ -210,16 +213,20 @@ static int pack_scalar(const cs_registration *r, const cs_credential *credential
 static int answer(const cs_party *pc, const cs_env *env, const cs_registration *r,
     const cs_credential *credential, const cs_scalar *s, cs_buf *r2, cs_error *error)
 {
-    uint8_t peer[65];
+    uint8_t peer[65], activation[CS_TPM_ACTIVATION_SIZE];
+    bool bound = r->attested >= CS_ATTESTED_BOUND;
     cs_buf secret = {.guarded = true};
     int rc = pack_scalar(r, credential, s, peer, &secret, error);
 
+    if (rc == CS_OK && bound)
+        rc = cs_attestation_seal(&secret, activation, r, error);
     if (rc == CS_OK) {
         const cs_registered registered = {.h_request = CS_VIEW_ARRAY(r->h_request),
             .credential = cs_credential_view(credential),
             .delivery = r->delivery,
             .peer = {peer, r->delivery == CS_DELIVERY_LIFTED ? 0 : sizeof peer},
             .secret = cs_view_buf(&secret),
+            .activation = {activation, bound ? sizeof activation : 0},
             .time = (uint64_t)env->now};
 
         rc = cs_envelope_seal(r2, "chartseal/1 R2", pc->cloud->suite, env->now, r->puk_decrypt,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol/attestation.h"
 #include "protocol/envelope.h"
 
 #include <chartseal/registration.h>
@@ -19,6 +20,7 @@ struct cs_registering {
     uint8_t puk_decrypt[CS_PUK_SIZE];
     cs_delivery delivery;
     cs_delivery_key *delivery_key;
+    cs_attestor *attestor; /* NULL: the token makes no statements */
     uint8_t h_request[CS_HASH_SIZE];
 };
 
@@ -54,7 +56,7 @@ static int make_r1(cs_registering *r, const cs_registering_input *input, const c
     const uint8_t delivery_key[65], cs_buf *r1, cs_error *error)
 {
     const cs_cloud *cloud = r->me->cloud;
-    const cs_register request = {.role = input->role,
+    cs_register request = {.role = input->role,
         .id = cs_view_str(input->id),
         .puk_sign = CS_VIEW_ARRAY(r->puk_sign),
         .puk_decrypt = CS_VIEW_ARRAY(r->puk_decrypt),
@@ -66,10 +68,14 @@ static int make_r1(cs_registering *r, const cs_registering_input *input, const c
         .time = (uint64_t)env->now,
         .id_pc = cs_view_str(cloud->id),
         .pk = cs_point_view(&cloud->pk)};
+    cs_buf attestation = {0};
     cs_buf bytes = {0};
     cs_signed whole;
-    int rc = cs_signed_make(&bytes, r->me->sign, &cs_register_schema, &request, error);
+    int rc = cs_attestation_make(&r->attestor, &attestation, r->me, r->token, &request, error);
 
+    request.attestation = cs_view_buf(&attestation);
+    if (rc == CS_OK)
+        rc = cs_signed_make(&bytes, r->me->sign, &cs_register_schema, &request, error);
     if (rc == CS_OK)
         rc = cs_decode(&cs_signed_schema, &whole, cs_view_buf(&bytes), error);
     if (rc == CS_OK)
@@ -77,6 +83,7 @@ static int make_r1(cs_registering *r, const cs_registering_input *input, const c
             &cs_signed_schema, &whole, NULL, error);
     if (rc == CS_OK)
         rc = cs_hash(r->h_request, cs_view_buf(r1), error);
+    cs_buf_free(&attestation);
     cs_buf_free(&bytes);
     return rc;
 }
@@ -112,6 +119,7 @@ void cs_registering_free(cs_registering **registering)
     if (registering == NULL || *registering == NULL)
         return;
     cs_delivery_key_free(&(*registering)->delivery_key);
+    cs_attestor_free(&(*registering)->attestor);
     free(*registering);
     *registering = NULL;
 }
@@ -220,11 +228,30 @@ static int receive_scalar(cs_registering *r, const cs_credential *credential,
     return CS_FAIL(error, CS_E_INTERNAL, "unknown delivery");
 }
 
+/* PC seals S_X for the endorsement key whenever it was shown one. */
+static int open_secret(
+    const cs_registering *r, cs_registered *answer, cs_buf *opened, cs_error *error)
+{
+    bool shown = r->attestor != NULL && cs_attestor_describe(r->attestor)->has_endorsement;
+    int rc;
+
+    if (shown != (answer->activation.n > 0))
+        return CS_FAIL(
+            error, CS_E_PEER, "S_X is not sealed as the endorsement key that was shown wants it");
+    if (!shown)
+        return CS_OK;
+    rc = cs_attestation_open(
+        opened, r->attestor, answer->activation, r->h_request, answer->secret, error);
+    answer->secret = cs_view_buf(opened);
+    return rc;
+}
+
 int cs_registering_finish(cs_registering *r, const cs_env *env, cs_view r2,
     cs_credential *credential, cs_key **scalar, cs_buf *sealed, cs_error *error)
 {
     cs_registered answer;
     cs_buf plain = {.guarded = true}; /* a lifted S_X is in it */
+    cs_buf opened = {.guarded = true};
     uint64_t time;
     int rc = cs_envelope_open("chartseal/1 R2", r->me, env, r2, &cs_registered_schema, &answer,
         &plain, &time, NULL, error);
@@ -239,7 +266,10 @@ int cs_registering_finish(cs_registering *r, const cs_env *env, cs_view r2,
     if (rc == CS_OK)
         rc = check_credential(r, env, credential, error);
     if (rc == CS_OK)
+        rc = open_secret(r, &answer, &opened, error);
+    if (rc == CS_OK)
         rc = receive_scalar(r, credential, &answer, scalar, sealed, error);
+    cs_buf_free(&opened);
     cs_buf_free(&plain);
     return rc;
 }

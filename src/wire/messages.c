@@ -102,6 +102,7 @@ static const cs_field register_fields[] = {
     BYTES(cs_register, code, 0, CS_CODE_SIZE),
     UINT(cs_register, delivery, 1, 4),
     BYTES(cs_register, delivery_key, 0, 65),
+    BYTES(cs_register, attestation, 0, CS_ATTESTATION_MAX),
     UINT(cs_register, time, 0, CS_TIME_MAX),
     TEXT(cs_register, id_pc, 1, CS_ID_MAX),
     BYTES(cs_register, pk, 32, CS_POINT_MAX),
@@ -114,9 +115,26 @@ static const cs_field registered_fields[] = {
     UINT(cs_registered, delivery, 1, 4),
     BYTES(cs_registered, peer, 0, 65),
     BYTES(cs_registered, secret, 1, 512),
+    BYTES(cs_registered, activation, 0, CS_TPM_ACTIVATION_SIZE),
     UINT(cs_registered, time, 0, CS_TIME_MAX),
 };
 const cs_schema cs_registered_schema = SCHEMA(cs_registered, "registered", registered_fields);
+
+static const cs_field tpm_statement_fields[] = {
+    BYTES(cs_tpm_statement, area, 1, CS_TPM_PUBLIC_MAX),
+    BYTES(cs_tpm_statement, attest, CS_TPM_ATTEST_SIZE, CS_TPM_ATTEST_SIZE),
+    BYTES(cs_tpm_statement, signature, CS_SIGNATURE_SIZE, CS_SIGNATURE_SIZE),
+};
+const cs_schema cs_tpm_statement_schema =
+    SCHEMA(cs_tpm_statement, "TPM statement", tpm_statement_fields);
+
+static const cs_field attestation_fields[] = {
+    BYTES(cs_attestation, attesting, 1, CS_TPM_PUBLIC_MAX),
+    LIST(cs_attestation, statements, 1, CS_TPM_STATEMENT_MAX),
+    BYTES(cs_attestation, endorsement, 0, CS_PUK_SIZE),
+    BYTES(cs_attestation, certificate, 0, CS_EK_CERTIFICATE_MAX),
+};
+const cs_schema cs_attestation_schema = SCHEMA(cs_attestation, "attestation", attestation_fields);
 
 static const cs_field station_fields[] = {
     BYTES(cs_station, credential_d, 1, CS_CREDENTIAL_MAX),
@@ -476,6 +494,8 @@ const cs_schema *const cs_all_schemas[] = {
     &cs_credential_body_schema,
     &cs_register_schema,
     &cs_registered_schema,
+    &cs_tpm_statement_schema,
+    &cs_attestation_schema,
     &cs_station_schema,
     &cs_transcript_schema,
     &cs_confirmation_schema,

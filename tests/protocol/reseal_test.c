@@ -31,6 +31,7 @@ static const lie lies[] = {
     {"chartseal/1 R2", "credential", CS_E_CREDENTIAL},
     {"chartseal/1 R2", "delivery", CS_E_PEER},
     {"chartseal/1 R2", "peer", CS_E_PEER},
+    {"chartseal/1 R2", "activation", CS_E_PEER}, /* no endorsement key was shown */
     {"chartseal/1 R2", "secret", CS_E_CREDENTIAL},
     {"chartseal/1 R2", "time", CS_E_STALE},
     {"chartseal/1 R2", ITSELF, CS_E_STALE},

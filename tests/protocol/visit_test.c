@@ -14,6 +14,20 @@ static void check_custody(const cast_actor *actor, cs_custody custody)
     assert_int_equal(actor->sealed.n > 0, custody == CS_CUSTODY_SEALED);
 }
 
+/* What a TPM says when its party registers: of the sign and the decrypt key, of the storage root
+ * where S_X goes to it, and one activation. */
+static void check_attested(cast *c, const backend *b)
+{
+    uint64_t want = !b->simulator ? 0 : b->suite == CS_SUITE_P256 ? 4 : 3;
+    cs_op_counts before;
+
+    assert_int_equal(c->patient.attested, b->simulator ? CS_ATTESTED_BOUND : CS_ATTESTED_NOT);
+    cast_at(c, CAST_START + CAST_HOUR);
+    before = cs_ops_of_thread();
+    assert_ok(cast_register(c, &c->patient, NULL, NULL, error));
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).attest, want);
+}
+
 static void check_visit(const backend *b)
 {
     cast c;
@@ -37,6 +51,7 @@ static void check_visit(const backend *b)
     check_custody(&c.patient, b->patients);
     check_custody(&c.doctor, b->others);
     check_custody(&c.hospital, b->others);
+    check_attested(&c, b);
     play_close(&p);
     cast_close(&c);
 }

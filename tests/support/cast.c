@@ -187,6 +187,7 @@ int cast_register(cast *c, cast_actor *actor, cs_buf *r1, cs_buf *r2, cs_error *
     if (rc == CS_OK) {
         actor->party.credential = &actor->credential;
         actor->party.scalar = actor->scalar;
+        actor->attested = registration.attested;
     }
     cs_registering_free(&registering);
     cs_buf_free(&own_r1);

@@ -37,6 +37,7 @@ typedef struct cast_actor {
     cs_credential credential;
     cs_buf certificate;
     cs_buf sealed;
+    cs_attested attested; /* as PC found it */
     cast_memory memory;
     cs_env env;
     cs_party party;
