@@ -83,6 +83,15 @@ CS_MUST_CHECK int cs_ca_make(cs_buf *out, const cs_subject *subject, cs_view puk
 CS_MUST_CHECK int cs_certificate_issue(cs_buf *out, cs_view ca_der, const cs_subject *subject,
     cs_view puk, const uint8_t serial[8], int64_t not_before, int64_t not_after, cs_sign_fn sign,
     void *context, cs_error *error);
+/* The same for a key that agrees and cannot sign (keyAgreement alone): cs_certificate_check refuses
+ * it. No request proves the possession of such a key. */
+CS_MUST_CHECK int cs_certificate_issue_agreement(cs_buf *out, cs_view ca_der,
+    const cs_subject *subject, cs_view puk, const uint8_t serial[8], int64_t not_before,
+    int64_t not_after, cs_sign_fn sign, void *context, cs_error *error);
+
+/* SubjectPublicKeyInfo (DER) of a P-256 key, appended to out; and back, compressed. CS_E_POINT. */
+CS_MUST_CHECK int cs_public_key_encode(cs_buf *out, cs_view puk, cs_error *error);
+CS_MUST_CHECK int cs_public_key_decode(uint8_t puk[CS_PUK_SIZE], cs_view der, cs_error *error);
 
 typedef struct cs_revocation {
     uint8_t serial[8];

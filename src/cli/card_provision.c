@@ -16,7 +16,6 @@
 #include "piv/run.h"
 #include "service/files.h"
 
-#include <chartseal/group.h>
 #include <chartseal/secret.h>
 
 #include <stdio.h>
@@ -82,19 +81,17 @@ static int open_run(desk *d, cs_error *error)
 
 /* -- what comes out */
 
-/* SubjectPublicKeyInfo of a P-256 key. */
 static int write_public(const desk *d, cs_error *error)
 {
-    uint8_t der[26 + 65] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
-        0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
-    cs_buf pem = {0};
-    int rc = cs_p256_uncompress(der + 26, CS_VIEW_ARRAY(d->run->agree_puk), error);
+    cs_buf der = {0}, pem = {0};
+    int rc = cs_public_key_encode(&der, CS_VIEW_ARRAY(d->run->agree_puk), error);
 
     if (rc == CS_OK)
-        rc = cs_pem_encode(&pem, "PUBLIC KEY", CS_VIEW_ARRAY(der), error);
+        rc = cs_pem_encode(&pem, "PUBLIC KEY", cs_view_buf(&der), error);
     if (rc == CS_OK)
         rc = write_file(d->dir, "agree.pub", cs_view_buf(&pem), 0644, error);
     cs_buf_free(&pem);
+    cs_buf_free(&der);
     return rc;
 }
 

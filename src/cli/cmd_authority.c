@@ -67,13 +67,14 @@ static int print_issued(
 
     cs_hex(CS_VIEW_ARRAY(issued->serial), serial);
     if (cs_arg_flag(arguments, "json"))
-        return cs_print_json(
-            json_pack("{s:b, s:s, s:s, s:s, s:s, s:I, s:o}", "ok", 1, "name", holder->name, "role",
-                holder->role, "id", holder->id, "serial", serial, "not_after",
-                (json_int_t)issued->not_after, "token_ops", cs_ops_json(ops)),
+        return cs_print_json(json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:I, s:o}", "ok", 1, "name",
+                                 holder->name, "role", holder->role, "id", holder->id, "usage",
+                                 issued->agrees ? "agree" : "sign", "serial", serial, "not_after",
+                                 (json_int_t)issued->not_after, "token_ops", cs_ops_json(ops)),
             error);
     if (!cs_is_stdout(cs_arg(arguments, "out")))
-        cs_say("issued a certificate to %s, %s %s, serial %s: %s",
+        cs_say("issued a certificate%s to %s, %s %s, serial %s: %s",
+            issued->agrees ? " for key agreement" : "",
             cs_printable(name, sizeof name, holder->name), holder->role,
             cs_printable(id, sizeof id, holder->id), serial, cs_arg(arguments, "out"));
     return CS_OK;
@@ -83,7 +84,9 @@ static int run_issue(const cs_arguments *arguments, cs_error *error)
 {
     cs_home *home = NULL;
     cs_actor *actor = NULL;
+    const char *agree_key = cs_arg(arguments, "agree-key");
     cs_buf request = {0};
+    cs_buf agree = {0};
     cs_buf certificate = {0};
     cs_issued issued;
     int64_t days;
@@ -95,16 +98,21 @@ static int run_issue(const cs_arguments *arguments, cs_error *error)
         rc = cs_check_output(arguments, "out", true, error);
     if (rc == CS_OK)
         rc = cs_file_read(&request, cs_arg(arguments, "request"), PEM_MAX, error);
+    if (rc == CS_OK && agree_key != NULL)
+        rc = cs_file_read(&agree, agree_key, PEM_MAX, error);
+    if (rc == CS_OK && agree_key != NULL && agree.n == 0)
+        rc = CS_FAIL(error, CS_E_MALFORMED, "%s is empty; it has to be a public key", agree_key);
     if (rc == CS_OK)
         rc = open_authority(&home, &actor, arguments, error);
     if (rc == CS_OK)
-        rc = cs_authority_issue(
-            home, actor, cs_view_buf(&request), days, &issued, &certificate, error);
+        rc = cs_authority_issue(home, actor, cs_view_buf(&request), cs_view_buf(&agree), days,
+            &issued, &certificate, error);
     if (rc == CS_OK)
         rc = cs_write_output(cs_arg(arguments, "out"), cs_view_buf(&certificate), 0644, error);
     if (rc == CS_OK)
         rc = print_issued(&issued, cs_ops_between(before, cs_ops_of_thread()), arguments, error);
     cs_buf_free(&request);
+    cs_buf_free(&agree);
     cs_buf_free(&certificate);
     cs_actor_free(&actor);
     cs_home_free(&home);
@@ -190,6 +198,8 @@ static const cs_option issue_options[] = {
     CS_DIR_OPTION,
     {"request", "FILE", true, "the request (PKCS#10, PEM)"},
     {"out", "FILE", true, "where the certificate (PEM) goes; - is standard output"},
+    {"agree-key", "FILE", false,
+        "certify this public key (PEM) of the same holder instead, for key agreement"},
     {"days", "N", false, "how long it is good for; 365"},
     CS_JSON_OPTION,
     CS_OPTIONS_END,

@@ -31,6 +31,16 @@ static const extension leaf_extensions[] = {
     {0, NULL},
 };
 
+/* For a key that cannot sign: software that finds keys by their certificates takes it for no other
+ * use, and nothing that relies on a signature takes the certificate. */
+static const extension agreement_extensions[] = {
+    {NID_basic_constraints, "critical,CA:FALSE"},
+    {NID_key_usage, "critical,keyAgreement"},
+    {NID_subject_key_identifier, "hash"},
+    {NID_authority_key_identifier, "keyid:always"},
+    {0, NULL},
+};
+
 static int add_name(X509_NAME *name, int nid, const char *text, cs_error *error)
 {
     size_t n = strlen(text);
@@ -179,9 +189,9 @@ int cs_ca_make(cs_buf *out, const cs_subject *subject, cs_view puk, int64_t not_
     return rc;
 }
 
-int cs_certificate_issue(cs_buf *out, cs_view ca_der, const cs_subject *subject, cs_view puk,
-    const uint8_t serial[8], int64_t not_before, int64_t not_after, cs_sign_fn sign, void *context,
-    cs_error *error)
+static int issue(cs_buf *out, cs_view ca_der, const extension *extensions,
+    const cs_subject *subject, cs_view puk, const uint8_t serial[8], int64_t not_before,
+    int64_t not_after, cs_sign_fn sign, void *context, cs_error *error)
 {
     uint8_t ca_puk[CS_PUK_SIZE];
     X509 *certificate = NULL;
@@ -196,10 +206,26 @@ int cs_certificate_issue(cs_buf *out, cs_view ca_der, const cs_subject *subject,
     if (rc == CS_OK)
         rc = fill(certificate, subject, puk, serial, not_before, not_after, error);
     if (rc == CS_OK)
-        rc = add_extensions(certificate, ca, leaf_extensions, error);
+        rc = add_extensions(certificate, ca, extensions, error);
     if (rc == CS_OK)
         rc = emit_certificate(out, certificate, CS_VIEW_ARRAY(ca_puk), sign, context, error);
     X509_free(certificate);
     X509_free(ca);
     return rc;
+}
+
+int cs_certificate_issue(cs_buf *out, cs_view ca_der, const cs_subject *subject, cs_view puk,
+    const uint8_t serial[8], int64_t not_before, int64_t not_after, cs_sign_fn sign, void *context,
+    cs_error *error)
+{
+    return issue(out, ca_der, leaf_extensions, subject, puk, serial, not_before, not_after, sign,
+        context, error);
+}
+
+int cs_certificate_issue_agreement(cs_buf *out, cs_view ca_der, const cs_subject *subject,
+    cs_view puk, const uint8_t serial[8], int64_t not_before, int64_t not_after, cs_sign_fn sign,
+    void *context, cs_error *error)
+{
+    return issue(out, ca_der, agreement_extensions, subject, puk, serial, not_before, not_after,
+        sign, context, error);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "openssl_fail.h"
+#include "p256.h"
 #include "x509.h"
 
 #include <chartseal/group.h>
@@ -175,5 +176,32 @@ int cs_x509_authority(X509 **out, uint8_t puk[CS_PUK_SIZE], cs_view der, cs_erro
         X509_free(*out);
         *out = NULL;
     }
+    return rc;
+}
+
+int cs_public_key_encode(cs_buf *out, cs_view puk, cs_error *error)
+{
+    /* AlgorithmIdentifier (id-ecPublicKey, prime256v1), and the frame of the point's 65 bytes */
+    uint8_t der[26 + CS_P256_UNCOMPRESSED] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
+        0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03,
+        0x42, 0x00};
+    int rc = cs_p256_uncompress(der + 26, puk, error);
+
+    return rc == CS_OK ? cs_buf_append(out, CS_VIEW_ARRAY(der), error) : rc;
+}
+
+int cs_public_key_decode(uint8_t puk[CS_PUK_SIZE], cs_view der, cs_error *error)
+{
+    const uint8_t *p = der.p;
+    X509_PUBKEY *key = der.n > CS_CERTIFICATE_MAX ? NULL : d2i_X509_PUBKEY(NULL, &p, (long)der.n);
+    int rc;
+
+    if (key == NULL || p != der.p + der.n) {
+        X509_PUBKEY_free(key);
+        ERR_clear_error();
+        return CS_FAIL(error, CS_E_POINT, "a public key that does not decode");
+    }
+    rc = cs_x509_puk(puk, key, CS_E_POINT, error);
+    X509_PUBKEY_free(key);
     return rc;
 }

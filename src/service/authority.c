@@ -16,6 +16,8 @@
 #define CA_DAYS 3650
 /* A certificate is good on a machine whose clock is a little behind ours. */
 #define BACKDATE_MS CS_DELTA_T_DEFAULT
+#define SIGN "sign"
+#define AGREE "agree"
 #define SERIAL_HEX (2 * 8 + 1)
 #define PUK_HEX (2 * CS_PUK_SIZE + 1)
 
@@ -32,7 +34,8 @@ static cs_view puk_of(const cs_actor *actor)
     return (cs_view){info->public_key, info->public_key_size};
 }
 
-/* -- issued.json: [{"serial", "name", "role", "id", "puk", "not_after", "revoked_at"}]
+/* -- issued.json: [{"serial", "name", "role", "id", "puk", "usage", "not_after", "revoked_at"}]; no
+ * usage: "sign"
  * ----------------- */
 
 typedef struct ledger {
@@ -120,10 +123,11 @@ static int ledger_add(ledger *book, const cs_issued *issued, cs_error *error)
 
     cs_hex(CS_VIEW_ARRAY(issued->serial), hex);
     cs_hex(CS_VIEW_ARRAY(holder->puk), puk);
-    if (json_array_append_new(book->entries,
-            json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "serial", hex, "name", holder->name,
-                "role", holder->role, "id", holder->id, "puk", puk, "not_after",
-                (json_int_t)issued->not_after, "revoked_at", (json_int_t)0)) != 0)
+    if (json_array_append_new(
+            book->entries, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "serial", hex,
+                               "name", holder->name, "role", holder->role, "id", holder->id, "puk",
+                               puk, "usage", issued->agrees ? AGREE : SIGN, "not_after",
+                               (json_int_t)issued->not_after, "revoked_at", (json_int_t)0)) != 0)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for the list of certificates");
     return CS_OK;
 }
@@ -135,10 +139,11 @@ static bool member_is(const json_t *entry, const char *name, const char *text)
     return own != NULL && strcmp(own, text) == 0;
 }
 
-/* An identity has one key at a time: a doctor's name in a consent is this identity. */
+/* An identity has one key at a time for each use: a doctor's name in a consent is this identity. */
 static int ledger_check_free(
-    const ledger *book, const cs_holder *holder, int64_t now, cs_error *error)
+    const ledger *book, const cs_issued *issued, int64_t now, cs_error *error)
 {
+    const cs_holder *holder = &issued->holder;
     char puk[PUK_HEX];
     size_t i;
     json_t *entry;
@@ -147,7 +152,7 @@ static int ledger_check_free(
     json_array_foreach(book->entries, i, entry)
     {
         if (member_is(entry, "role", holder->role) && member_is(entry, "id", holder->id) &&
-            !member_is(entry, "puk", puk) &&
+            !member_is(entry, "puk", puk) && member_is(entry, "usage", AGREE) == issued->agrees &&
             json_integer_value(json_object_get(entry, "revoked_at")) == 0 &&
             json_integer_value(json_object_get(entry, "not_after")) >= now)
             return CS_FAIL(error, CS_E_TAKEN,
@@ -259,6 +264,19 @@ static void choose_serial(uint8_t serial[8])
     serial[0] = (uint8_t)((serial[0] & 0x3f) | 0x40); /* positive, and always of 8 bytes */
 }
 
+/* Whose key it is, the request says; that it is theirs, whoever hands in both. */
+static int take_agreement(cs_issued *issued, cs_view pem, cs_error *error)
+{
+    cs_buf der = {0};
+    int rc = cs_pem_decode(&der, "PUBLIC KEY", pem, error);
+
+    if (rc == CS_OK)
+        rc = cs_public_key_decode(issued->holder.puk, cs_view_buf(&der), error);
+    issued->agrees = true;
+    cs_buf_free(&der);
+    return rc;
+}
+
 static int check_request(cs_view pem, cs_holder *holder, cs_error *error)
 {
     cs_buf der = {0};
@@ -274,8 +292,8 @@ static int check_request(cs_view pem, cs_holder *holder, cs_error *error)
     return rc;
 }
 
-int cs_authority_issue(cs_home *home, const cs_actor *actor, cs_view request_pem, int64_t days,
-    cs_issued *issued, cs_buf *out, cs_error *error)
+int cs_authority_issue(cs_home *home, const cs_actor *actor, cs_view request_pem, cs_view agree_pem,
+    int64_t days, cs_issued *issued, cs_buf *out, cs_error *error)
 {
     const cs_holder *holder = &issued->holder;
     const cs_subject subject = {
@@ -288,14 +306,16 @@ int cs_authority_issue(cs_home *home, const cs_actor *actor, cs_view request_pem
     *issued = (cs_issued){.not_after = now + days * DAY_MS};
     choose_serial(issued->serial);
     rc = check_request(request_pem, &issued->holder, error);
+    if (rc == CS_OK && agree_pem.n > 0)
+        rc = take_agreement(issued, agree_pem, error);
     if (rc == CS_OK)
         rc = ledger_open(&book, home, error);
     if (rc == CS_OK)
-        rc = ledger_check_free(&book, holder, now, error);
+        rc = ledger_check_free(&book, issued, now, error);
     if (rc == CS_OK)
-        rc = cs_certificate_issue(&der, cs_view_buf(&actor->certificate), &subject,
-            CS_VIEW_ARRAY(holder->puk), issued->serial, now - BACKDATE_MS, issued->not_after,
-            sign_in_token, actor->sign, error);
+        rc = (issued->agrees ? cs_certificate_issue_agreement : cs_certificate_issue)(&der,
+            cs_view_buf(&actor->certificate), &subject, CS_VIEW_ARRAY(holder->puk), issued->serial,
+            now - BACKDATE_MS, issued->not_after, sign_in_token, actor->sign, error);
     /* In the list before it is out of the house, so that it can be revoked. */
     if (rc == CS_OK)
         rc = ledger_add(&book, issued, error);

@@ -22,15 +22,17 @@ typedef struct cs_issued {
     cs_holder holder;
     uint8_t serial[8];
     int64_t not_after;
+    bool agrees; /* for key agreement; else for signatures */
 } cs_issued;
 
 /* The self-signed certificate and an empty CRL, for a home with its key made. */
 CS_MUST_CHECK int cs_authority_found(cs_home *home, const cs_actor *actor, cs_error *error);
-/* Issue for a request (PEM) that names a role and an identity, as it names them. CS_E_TAKEN while
- * another key has a certificate for them that is neither revoked nor past its dates. The
- * certificate (PEM) is appended to out. */
+/* Issue for a request (PEM) that names a role and an identity, as it names them: for the key in it
+ * or, with agree_pem (a public key), for that one's key agreement: a key that cannot sign has no
+ * request of its own. CS_E_TAKEN while another key has a certificate for them, and for that use,
+ * that is neither revoked nor past its dates. The certificate (PEM) is appended to out. */
 CS_MUST_CHECK int cs_authority_issue(cs_home *home, const cs_actor *actor, cs_view request_pem,
-    int64_t days, cs_issued *issued, cs_buf *out, cs_error *error);
+    cs_view agree_pem, int64_t days, cs_issued *issued, cs_buf *out, cs_error *error);
 /* Write crl.pem again, with one more certificate revoked (serial NULL: none). CS_E_NOT_FOUND for a
  * serial that was never issued here; one that is revoked already stays so. */
 CS_MUST_CHECK int cs_authority_revoke(

@@ -3,7 +3,7 @@
 
 #include <chartseal/certificate.h>
 #include <chartseal/group.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -484,6 +484,41 @@ static void test_bad_input(void **state)
     assert_int_equal(der.n, 0);
 }
 
+/* A key that agrees: its certificate has that usage alone, and is no Cert_D. */
+static void test_agreement(void **state)
+{
+    world *w = *state;
+    cs_trust *trust = new_trust(cs_view_buf(&w->ca), (cs_view){NULL, 0});
+    const cs_view puk = CS_VIEW_ARRAY(w->doctor_key.public_key);
+    uint8_t wanted[CS_PUK_SIZE], read[CS_PUK_SIZE];
+    cs_buf der = {0}, key = {0};
+    const uint8_t *p;
+    X509 *certificate;
+
+    assert_ok(cs_certificate_issue_agreement(&der, cs_view_buf(&w->ca), &doctor_subject, puk,
+        serial, NOW - DAY, NOW + DAY, sign, &w->ca_key, error));
+    p = der.p;
+    certificate = d2i_X509(NULL, &p, (long)der.n);
+    assert_non_null(certificate);
+    assert_int_equal(X509_get_key_usage(certificate), KU_KEY_AGREEMENT);
+    assert_int_equal(check(trust, cs_view_buf(&der), NOW), CS_E_CERTIFICATE);
+    X509_free(certificate);
+
+    assert_ok(cs_p256_compress(wanted, puk, error));
+    assert_ok(cs_public_key_encode(&key, CS_VIEW_ARRAY(wanted), error));
+    assert_ok(cs_public_key_decode(read, cs_view_buf(&key), error));
+    assert_memory_equal(read, wanted, CS_PUK_SIZE);
+    for (size_t n = 0; n < key.n; n++)
+        assert_fails(CS_E_POINT, cs_public_key_decode(read, (cs_view){key.p, n}, error));
+    key.p[key.n - 1] ^= 1; /* beside the curve */
+    assert_fails(CS_E_POINT, cs_public_key_decode(read, cs_view_buf(&key), error));
+    assert_ok(cs_buf_append(&key, CS_VIEW_ARRAY(serial), error));
+    assert_fails(CS_E_POINT, cs_public_key_decode(read, cs_view_buf(&key), error));
+    cs_buf_free(&key);
+    cs_buf_free(&der);
+    cs_trust_free(&trust);
+}
+
 /* Keys on another curve are refused, though their chain is good. */
 static void test_other_curve(void **state)
 {
@@ -607,6 +642,7 @@ int main(void)
         cmocka_unit_test(test_role),
         cmocka_unit_test(test_wrong_signer),
         cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_agreement),
         cmocka_unit_test(test_other_curve),
         cmocka_unit_test(test_key_usage),
         cmocka_unit_test(test_trust_input),
