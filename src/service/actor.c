@@ -15,7 +15,8 @@
 typedef struct key_plan {
     const char *name; /* "keys.NAME" in config.json, PREFIX-NAME in the token */
     cs_use use;
-    unsigned kinds; /* bits: 1 << cs_home_kind */
+    unsigned kinds;      /* bits: 1 << cs_home_kind */
+    const char *on_card; /* a PIV card's key for this, as OpenSC calls it; NULL: none */
 } key_plan;
 
 #define BIT(kind) (1u << (kind))
@@ -24,10 +25,11 @@ typedef struct key_plan {
         BIT(CS_HOME_TELECARE))
 
 static const key_plan plans[] = {
-    {"sign", CS_USE_SIGN, BIT(CS_HOME_AUTHORITY) | EVERYBODY_ELSE},
-    {"decrypt", CS_USE_AGREE, EVERYBODY_ELSE},
-    {"master", CS_USE_ISSUE, BIT(CS_HOME_CLOUD)},
-    {"storage", CS_USE_PRF, BIT(CS_HOME_CLOUD) | BIT(CS_HOME_HOSPITAL) | BIT(CS_HOME_TELECARE)},
+    {"sign", CS_USE_SIGN, BIT(CS_HOME_AUTHORITY) | EVERYBODY_ELSE, "SIGN key"},
+    {"decrypt", CS_USE_AGREE, EVERYBODY_ELSE, "KEY MAN key"},
+    {"master", CS_USE_ISSUE, BIT(CS_HOME_CLOUD), NULL},
+    {"storage", CS_USE_PRF, BIT(CS_HOME_CLOUD) | BIT(CS_HOME_HOSPITAL) | BIT(CS_HOME_TELECARE),
+        NULL},
 };
 
 #define KEY_PATH_MAX 32
@@ -112,22 +114,55 @@ static int check_is_nobodys(const cs_home *home, cs_token *token, cs_error *erro
     return rc;
 }
 
+/* The keys of a PIV card have the names of their slots and are made at a desk: no init makes them.
+ * *key stays NULL where the token has none of that name. */
+static int take_from_card(
+    cs_key **key, const cs_home *home, cs_token *token, const key_plan *plan, cs_error *error)
+{
+    search wanted = {.label = plan->on_card};
+    int rc = cs_token_list_keys(token, match_label, &wanted, error);
+
+    return rc == CS_OK && wanted.uri[0] != '\0'
+               ? adopt_key(key, home, token, plan->on_card, plan->use, error)
+               : rc;
+}
+
+/* PREFIX-NAME: made, or found. */
+static int make_or_find(
+    cs_key **key, cs_home *home, cs_token *token, const key_plan *plan, bool adopt, cs_error *error)
+{
+    char label[CS_LABEL_MAX + 1];
+    int rc;
+
+    cs_home_key_label(home, plan->name, label);
+    rc = cs_key_generate(key, token, label, plan->use, home->suite, error);
+    if (rc == CS_E_TOKEN_UNSUITABLE && plan->on_card != NULL && !adopt)
+        return cs_error_context(
+            error, "it cannot be made there; --adopt-keys takes those that a card was made with");
+    if (rc == CS_E_EXISTS) {
+        rc = adopt ? CS_OK : check_is_nobodys(home, token, error);
+        if (rc == CS_OK)
+            rc = adopt_key(key, home, token, label, plan->use, error);
+        home->adopted += rc == CS_OK;
+    }
+    return rc;
+}
+
 static int make_key(
     cs_home *home, cs_token *token, const key_plan *plan, bool adopt, cs_error *error)
 {
     cs_key *key = NULL;
     char label[CS_LABEL_MAX + 1];
     char path[KEY_PATH_MAX];
-    int rc;
+    int rc = CS_OK;
 
     cs_home_key_label(home, plan->name, label);
-    rc = cs_key_generate(&key, token, label, plan->use, home->suite, error);
-    if (rc == CS_E_EXISTS) {
-        rc = adopt ? CS_OK : check_is_nobodys(home, token, error);
-        if (rc == CS_OK)
-            rc = adopt_key(&key, home, token, label, plan->use, error);
-        home->adopted += rc == CS_OK;
-    }
+    if (adopt && plan->on_card != NULL)
+        rc = take_from_card(&key, home, token, plan, error);
+    if (rc == CS_OK && key != NULL)
+        home->adopted++;
+    else if (rc == CS_OK)
+        rc = make_or_find(&key, home, token, plan, adopt, error);
     if (rc != CS_OK)
         return cs_error_context(error, "the key '%s'", label);
     (void)snprintf(path, sizeof path, "keys.%s", plan->name);

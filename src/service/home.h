@@ -103,7 +103,8 @@ void cs_actor_free(cs_actor **actor);
  * PREFIX the home's "key_prefix" or the role. Keys that are there already under these labels are
  * taken (a repeated init) if they were made in that token and never readable, unless the token has
  * others too: it may then be somebody's who is registered, and whose S_X a registration would
- * replace. That is CS_E_EXISTS, or done if `adopt` says so. */
+ * replace. That is CS_E_EXISTS, or done if `adopt` says so. With `adopt`, the keys in 9C and 9D of
+ * a PIV card, where OpenSC shows them, are taken in the place of sign and decrypt. */
 CS_MUST_CHECK int cs_home_make_keys(cs_home *home, cs_token *token, bool adopt, cs_error *error);
 
 /* An env over the actor's trust, the store's seen table and a way to know revoked serials: PC asks
