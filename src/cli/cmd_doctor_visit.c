@@ -176,13 +176,15 @@ static int print_visit(
     cs_wire_counts counts = cs_wire_log_counts(opened->log);
 
     return cs_print_json(
-        json_pack("{s:b, s:s, s:b, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:f}", "ok", 1,
-            "peer", report->patient, "consent", report->consented, "record", record_json(report),
-            "record_missing", report->missing == CS_OK ? NULL : cs_code_name(report->missing),
-            "signal", signal_json(report), "diagnosis", diagnosis_json(report), "token_ops",
+        json_pack("{s:b, s:s, s:b, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:f, s:f}",
+            "ok", 1, "peer", report->patient, "consent", report->consented, "record",
+            record_json(report), "record_missing",
+            report->missing == CS_OK ? NULL : cs_code_name(report->missing), "signal",
+            signal_json(report), "diagnosis", diagnosis_json(report), "token_ops",
             cs_ops_json(report->ops), "filing_ops", cs_ops_json(report->filing_ops), "step_ops",
             steps_json(report), "wire", "messages", (json_int_t)counts.messages, "bytes",
-            (json_int_t)counts.bytes, "seconds", (double)took_ms / 1000),
+            (json_int_t)counts.bytes, "seconds", (double)took_ms / 1000, "own_seconds",
+            (double)report->own_us / 1000000),
         error);
 }
 

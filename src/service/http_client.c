@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/http_client.h"
 
+#include "service/wait.h"
+
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -258,6 +260,7 @@ static CURLcode set_body(
 static bool wait_for_retry(const exchange *x, int rc, unsigned tries)
 {
     struct timespec wait = {.tv_sec = RETRY_WAIT_S};
+    int64_t started_us = cs_monotonic_us();
     bool busy = rc == CS_OK && x->reply->status == STATUS_BUSY && x->reply->retry_after_s > 0;
 
     if (tries >= x->client->options.retries || x->sunk)
@@ -267,17 +270,20 @@ static bool wait_for_retry(const exchange *x, int rc, unsigned tries)
     else if (busy || rc != CS_E_UNREACHABLE)
         return false;
     (void)nanosleep(&wait, NULL);
+    cs_waited_since(started_us);
     return true;
 }
 
 static int try_once(exchange *x)
 {
+    int64_t started_us = cs_monotonic_us();
     CURLcode code;
 
     cs_http_reply_free(x->reply);
     x->why[0] = '\0';
     x->rc = CS_OK;
     code = curl_easy_perform(x->client->curl);
+    cs_waited_since(started_us);
     note_status(x);
     if (x->rc != CS_OK)
         return x->rc;

@@ -3,6 +3,7 @@
 
 #include "service/actor.h"
 #include "service/visit_link.h"
+#include "service/wait.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -322,8 +323,10 @@ static int write_diagnosis(
 {
     const cs_station_input *input = me->input;
     cs_op_counts before = cs_ops_of_thread();
+    int64_t own_us = cs_monotonic_us() - cs_waited_us();
     int rc = input->diagnose(input->context, me->report, content, error);
 
+    cs_waited_since(own_us + cs_waited_us()); /* for a person, so far as it was not counted */
     if (rc == CS_OK && content->n == 0)
         rc = CS_FAIL(error, CS_E_USAGE, "the diagnosis is empty: nothing was sent or filed");
     if (rc == CS_OK && content->n > CS_DIAGNOSIS_MAX)
@@ -495,10 +498,12 @@ int cs_station_visit(cs_station_report *out, cs_home *home, cs_actor *actor, cs_
         .input = input,
         .report = out};
     cs_op_counts before = cs_ops_of_thread();
+    int64_t begun_us = cs_monotonic_us() - cs_waited_us();
     int rc;
 
     *out = (cs_station_report){0};
     rc = serve(&me, error);
+    out->own_us = cs_monotonic_us() - cs_waited_us() - begun_us;
     if (rc != CS_OK)
         cs_talk_refuse(&me.talk, rc);
     out->ops = cs_ops_between(out->filing_ops, cs_ops_between(before, cs_ops_of_thread()));

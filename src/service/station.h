@@ -67,6 +67,7 @@ struct cs_station_report {
     cs_op_counts session_ops;      /* S3, S4; likewise */
     cs_op_counts diagnosis_ops;    /* SigDINF */
     cs_op_counts ops;              /* of the visit, without the filing */
+    int64_t own_us;                /* of the station and its token: without waiting for others */
     cs_op_counts filing_ops;       /* none, where the session of the search was used */
 };
 

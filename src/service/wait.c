@@ -7,12 +7,29 @@
 #include <string.h>
 #include <time.h>
 
-int64_t cs_monotonic_ms(void)
+static _Thread_local int64_t waited_us;
+
+int64_t cs_monotonic_us(void)
 {
     struct timespec now;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t cs_monotonic_ms(void)
+{
+    return cs_monotonic_us() / 1000;
+}
+
+int64_t cs_waited_us(void)
+{
+    return waited_us;
+}
+
+void cs_waited_since(int64_t started_us)
+{
+    waited_us += cs_monotonic_us() - started_us;
 }
 
 int64_t cs_deadline_in(int timeout_ms)
@@ -37,8 +54,10 @@ int cs_wait_fd(int fd, short events, int64_t deadline, int cancel_fd, cs_error *
     struct pollfd fds[2] = {{fd, events, 0}, {cancel_fd, POLLIN, 0}};
 
     for (;;) {
+        int64_t started_us = cs_monotonic_us();
         int n = poll(fds, 2, poll_timeout(deadline));
 
+        cs_waited_since(started_us);
         if (n < 0 && errno != EINTR)
             return CS_FAIL(error, CS_E_INTERNAL, "poll: %s", strerror(errno));
         if (n > 0 && fds[1].revents != 0)

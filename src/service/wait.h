@@ -21,4 +21,11 @@ int64_t cs_deadline_in(int timeout_ms);
 CS_MUST_CHECK int cs_wait_fd(
     int fd, short events, int64_t deadline, int cancel_fd, cs_error *error);
 
+/* How long the calling thread has waited for others, in microseconds: in cs_wait_fd, and as those
+ * say who wait in another way. Monotonic; subtract two readings. What is left of a procedure's time
+ * is its party's own: its token, mostly. */
+int64_t cs_waited_us(void);
+void cs_waited_since(int64_t started_us);
+int64_t cs_monotonic_us(void);
+
 #endif
