@@ -102,6 +102,7 @@ static void clean_up(demo *me)
     demo_stop(&me->hospital);
     demo_stop(&me->cloud);
     demo_stop_tpms(me);
+    demo_stop(&me->card.child);
     if (me->reserved >= 0)
         (void)close(me->reserved);
     if (me->stop_fd >= 0)
@@ -123,6 +124,8 @@ static int run(demo *me, const cs_arguments *arguments, cs_error *error)
     int64_t started = cs_clock_ms();
     int rc = prepare(me, arguments, error);
 
+    if (rc == CS_OK && me->doctor_card != NULL)
+        rc = demo_find_card(me, cs_arg(arguments, "card-program"), error);
     if (rc == CS_OK)
         rc = demo_make_places(me, cs_arg(arguments, "state"), error);
     if (rc == CS_OK)
@@ -148,6 +151,7 @@ static demo new_demo(const cs_arguments *arguments, bool telecare)
     return (demo){.quiet = cs_arg_flag(arguments, "json"),
         .telecare = telecare,
         .patient_tpm = cs_arg_flag(arguments, "patient-tpm"),
+        .doctor_card = telecare ? NULL : cs_arg(arguments, "doctor-card"),
         .stop_fd = -1,
         .reserved = -1,
         .record = cs_arg(arguments, telecare ? "report" : "record"),
@@ -155,6 +159,7 @@ static demo new_demo(const cs_arguments *arguments, bool telecare)
         .diagnosis = cs_arg(arguments, "diagnosis"),
         .wire_log = cs_arg(arguments, "wire-log"),
         .suite = cs_arg_or(arguments, "suite", "ed25519"),
+        .card.child = {.fd = -1},
         .cloud = {.fd = -1},
         .hospital = {.fd = -1},
         .telecare_cloud = {.fd = -1}};
@@ -186,6 +191,9 @@ static int run_telecare(const cs_arguments *arguments, cs_error *error)
 static const cs_option demo_options[] = {
     {"record", "FILE", true, "the patient's record that the hospital has; any file, any size"},
     {"signal", "FILE", false, "what the patient's device sensed"},
+    {"doctor-card", "KIND", false,
+        "the doctor's keys on a card: virtual-piv, under pcscd with vpcd's reader, through OpenSC"},
+    {"card-program", "FILE", false, "the virtual card; otherwise CHARTSEAL_VIRTUAL_PIV names it"},
     COMMON_OPTIONS,
 };
 

@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PIV_MANUFACTURER "piv_II" /* OpenSC's, of every PIV card */
+#define PIV_RETIRED 20
+#define PIV_RETIRED_FIRST 0x82u
+
 /* -- list ----------------------------------------------------------------------------------------
  */
 
@@ -84,6 +88,7 @@ static int run_list(const cs_arguments *arguments, cs_error *error)
 
 typedef struct findings {
     json_t *keys;
+    cs_token_info token;
     size_t exposed;
     const char *sealed_label; /* NULL: S_X is not sealed */
     const char *decrypt_uri;
@@ -95,6 +100,27 @@ static bool is_exposed(const cs_key_info *info)
     return !info->sensitive || info->extractable;
 }
 
+/* The slot of a PIV card, by the name that OpenSC has for its key; NULL: it is none. */
+static const char *slot_of(const findings *found, const char *name, char room[3])
+{
+    static const struct {
+        const char *name, *slot;
+    } slots[] = {
+        {"PIV AUTH key", "9A"}, {"SIGN key", "9C"}, {"KEY MAN key", "9D"}, {"CARD AUTH key", "9E"}};
+    unsigned retired = 0;
+
+    if (strcmp(found->token.manufacturer, PIV_MANUFACTURER) != 0)
+        return NULL;
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
+        if (strcmp(slots[i].name, name) == 0)
+            return slots[i].slot;
+    }
+    if (sscanf(name, "Retired KEY MAN %2u", &retired) != 1 || retired < 1 || retired > PIV_RETIRED)
+        return NULL;
+    (void)snprintf(room, 3, "%02X", (PIV_RETIRED_FIRST + retired - 1) & 0xff);
+    return room;
+}
+
 static int add_key(findings *found, const cs_key_info *info, const char *name, const char *custody)
 {
     static const char *const uses[] = {[CS_USE_SIGN] = "sign",
@@ -104,10 +130,12 @@ static int add_key(findings *found, const cs_key_info *info, const char *name, c
         [CS_USE_PRF] = "prf"};
     const char *use =
         info->use >= CS_USE_SIGN && info->use <= CS_USE_PRF ? uses[info->use] : "other";
-    json_t *entry = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "name", name,
-        "uri", info->uri, "use", use, "custody", custody, "delivery", cs_key_delivery(info),
-        "sensitive", info->sensitive, "extractable", info->extractable, "local", info->local,
-        "always_sensitive", info->always_sensitive, "never_extractable", info->never_extractable);
+    char room[3];
+    json_t *entry = json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "name",
+        name, "slot", slot_of(found, name, room), "uri", info->uri, "use", use, "custody", custody,
+        "delivery", cs_key_delivery(info), "sensitive", info->sensitive, "extractable",
+        info->extractable, "local", info->local, "always_sensitive", info->always_sensitive,
+        "never_extractable", info->never_extractable);
 
     if (json_array_append_new(found->keys, entry) != 0)
         return CS_FAIL(
@@ -146,10 +174,13 @@ static void print_keys(const findings *found)
     {
         bool sensitive = json_is_true(json_object_get(key, "sensitive"));
         bool extractable = json_is_true(json_object_get(key, "extractable"));
-        char name[CS_LABEL_MAX + 1];
+        const char *slot = json_string_value(json_object_get(key, "slot"));
+        char name[CS_LABEL_MAX + 1], named[CS_LABEL_MAX + 8];
 
-        cs_say("%-24s %-10s custody %s, %s, %s, %s",
+        (void)snprintf(named, sizeof named, "%s%s%s",
             cs_printable(name, sizeof name, json_string_value(json_object_get(key, "name"))),
+            slot == NULL ? "" : ", slot ", slot == NULL ? "" : slot);
+        cs_say("%-24s %-10s custody %s, %s, %s, %s", named,
             json_string_value(json_object_get(key, "use")),
             json_string_value(json_object_get(key, "custody")),
             sensitive ? "sensitive" : "NOT SENSITIVE",
@@ -158,9 +189,9 @@ static void print_keys(const findings *found)
     }
 }
 
-static int report_keys(
-    const findings *found, const cs_token_info *token, bool json, cs_error *error)
+static int report_keys(const findings *found, bool json, cs_error *error)
 {
+    const cs_token_info *token = &found->token;
     int rc = CS_OK;
 
     if (json)
@@ -210,12 +241,11 @@ static int run_audit(const cs_arguments *arguments, cs_error *error)
     findings found = {.keys = json_array(), .error = error};
     cs_token *token = NULL;
     cs_home *home = NULL;
-    cs_token_info info;
     char sealed[CS_LABEL_MAX + 1];
     int rc = open_token(&token, &home, arguments, false, error);
 
     if (rc == CS_OK)
-        rc = cs_token_describe(token, &info, error);
+        rc = cs_token_describe(token, &found.token, error);
     if (rc == CS_OK && home != NULL) {
         const char *scalar = cs_home_text(home, "keys.scalar");
 
@@ -227,7 +257,7 @@ static int run_audit(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = cs_token_list_keys(token, examine_key, &found, error);
     if (rc == CS_OK)
-        rc = report_keys(&found, &info, cs_arg_flag(arguments, "json"), error);
+        rc = report_keys(&found, cs_arg_flag(arguments, "json"), error);
     cs_token_close(&token);
     cs_home_free(&home);
     json_decref(found.keys);

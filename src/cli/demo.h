@@ -8,9 +8,11 @@
  * and compares files; it opens no token and knows no key.
  *
  * A token is one of SoftHSM's, or a TPM: a swtpm of its own for each party that has one. Suite p256
- * has the cloud's keys in a TPM, since PKCS#11 has no ECSCHNORR, and the patient's.
+ * has the cloud's keys in a TPM, since PKCS#11 has no ECSCHNORR, and the patient's. The doctor may
+ * have a smartcard, a virtual one under pcscd and OpenSC.
  *
  *   DIR/tokens                      SoftHSM's configuration and token files
+ *   DIR/tokens/card                 what the doctor's card remembers
  *   DIR/tokens/tpm-PARTY            the state of a TPM; its wrapped keys are in DIR/PARTY/keys
  *   DIR/authority … DIR/patient     the homes, each with the PINs of its token
  *   DIR/log                         what the services print
@@ -35,12 +37,20 @@ typedef struct demo_tpm {
     demo_child child;
 } demo_tpm;
 
+typedef struct demo_card {
+    char program[CS_PATH_MAX], module[CS_PATH_MAX];
+    uint32_t serial;
+    char token_serial[17]; /* OpenSC's */
+    demo_child child;
+} demo_card;
+
 typedef struct demo {
     char dir[CS_PATH_MAX];
     bool temporary;
     bool quiet; /* --json */
     bool patient_tpm;
-    bool telecare; /* the procedures of telecare, and not a visit */
+    bool telecare;           /* the procedures of telecare, and not a visit */
+    const char *doctor_card; /* its kind; NULL: none */
     int stop_fd;
     const char *record, *signal, *diagnosis, *wire_log, *suite; /* record: of telecare the report */
     char module[CS_PATH_MAX];
@@ -52,6 +62,7 @@ typedef struct demo {
     uint16_t hospital_port;
     uint16_t cloud_port, telecare_port;
     demo_child cloud, hospital, telecare_cloud;
+    demo_card card;
     demo_tpm tpms[DEMO_PARTIES + 1]; /* by cs_home_kind */
     unsigned steps;                  /* told so far */
     json_t *registration;            /* party → operations */
@@ -128,6 +139,20 @@ CS_MUST_CHECK int demo_start_tpm(demo *me, cs_home_kind kind, cs_error *error);
 /* As a host does when it is switched off. */
 void demo_stop_tpms(demo *me);
 void demo_tpm_uri(const demo *me, cs_home_kind kind, char uri[CS_URI_MAX]);
+
+/* -- demo_card.c: the doctor's smartcard
+ * ------------------------------------------------------------------------- */
+
+bool demo_has_card(const demo *me, cs_home_kind kind);
+/* program: of the virtual card; NULL: the environment says. CS_E_TOKEN_ABSENT, with what to
+ * install. */
+CS_MUST_CHECK int demo_find_card(demo *me, const char *program, cs_error *error);
+/* Until a reader has it. */
+CS_MUST_CHECK int demo_start_card(demo *me, cs_error *error);
+/* As a desk does: DIR/doctor/card, the PIN in DIR/doctor/pin, Cert_D in DIR/authority/doctor.pem.
+ */
+CS_MUST_CHECK int demo_make_card(demo *me, const char *name, cs_error *error);
+void demo_card_uri(const demo *me, char uri[CS_URI_MAX]);
 
 /* -- demo_steps.c, demo_visit.c: what happens
  * ------------------------------------------------------- */

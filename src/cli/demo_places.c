@@ -53,6 +53,10 @@ void demo_token_uri(const demo *me, cs_home_kind kind, char uri[CS_URI_MAX])
         demo_tpm_uri(me, kind, uri);
         return;
     }
+    if (demo_has_card(me, kind)) {
+        demo_card_uri(me, uri);
+        return;
+    }
     (void)snprintf(uri, CS_URI_MAX, "pkcs11:token=demo-%s?module-path=%s", cs_home_kind_name(kind),
         me->module);
 }
@@ -75,12 +79,15 @@ static int write_secret(
     return rc;
 }
 
-/* A TPM has no security officer, and the patient's keys in it are under the passphrase. */
+/* A TPM has no security officer, and the patient's keys in it are under the passphrase; a card's
+ * PIN is chosen at the desk. */
 static int write_pins(const demo *me, cs_home_kind kind, cs_error *error)
 {
     bool tpm = demo_has_tpm(me, kind);
     int rc = CS_OK;
 
+    if (demo_has_card(me, kind))
+        return CS_OK;
     if (!tpm || kind != CS_HOME_PATIENT)
         rc = write_secret(me, kind, "pin", PIN_RANDOM, error);
     if (rc == CS_OK && !tpm)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define URL_MAX 64
+#define DOCTOR_NAME "Dr. Demo Doctor"
 
 /* -- founding ------------------------------------------------------------------------------------
  */
@@ -41,20 +42,28 @@ static int make_soft_token(demo *me, cs_home_kind kind, cs_error *error)
     return demo_run(me, "token init", argv, DEMO_STEP_MS, NULL, error);
 }
 
+static int make_token(demo *me, cs_home_kind kind, cs_error *error)
+{
+    if (demo_has_card(me, kind))
+        return demo_start_card(me, error);
+    return demo_has_tpm(me, kind) ? demo_start_tpm(me, kind, error)
+                                  : make_soft_token(me, kind, error);
+}
+
 static int make_tokens(demo *me, cs_error *error)
 {
-    const char *what = "gets a fresh token of SoftHSM, with a PIN of its own";
+    const char *tpms = demo_has_tpm(me, CS_HOME_CLOUD) ? "the cloud and the patient a TPM each, "
+                       : demo_has_tpm(me, CS_HOME_PATIENT) ? "the patient a TPM, "
+                                                           : "";
+    const char *card = demo_has_card(me, CS_HOME_DOCTOR) ? "the doctor a blank card, " : "";
+    char what[160] = "gets a fresh token of SoftHSM, with a PIN of its own";
     int rc = CS_OK;
 
-    if (demo_has_tpm(me, CS_HOME_CLOUD))
-        what = "gets a fresh token, the cloud and the patient a TPM each, the others one of "
-               "SoftHSM with a PIN of its own";
-    else if (demo_has_tpm(me, CS_HOME_PATIENT))
-        what = "gets a fresh token, the patient a TPM, the others one of SoftHSM with a PIN of its "
-               "own";
+    if (tpms[0] != '\0' || card[0] != '\0')
+        (void)snprintf(what, sizeof what,
+            "gets a fresh token, %s%sthe others one of SoftHSM with a PIN of its own", tpms, card);
     for (int kind = CS_HOME_AUTHORITY; rc == CS_OK && kind <= (int)demo_last_party(me); kind++)
-        rc = demo_has_tpm(me, (cs_home_kind)kind) ? demo_start_tpm(me, (cs_home_kind)kind, error)
-                                                  : make_soft_token(me, (cs_home_kind)kind, error);
+        rc = make_token(me, (cs_home_kind)kind, error);
     if (rc == CS_OK)
         demo_tell(me, "everybody", what, NULL);
     if (rc == CS_OK && !me->quiet)
@@ -173,7 +182,8 @@ static int found_members(demo *me, cs_error *error)
     char listen[URL_MAX];
     char url[URL_MAX];
     const char *const hospital[] = {"--listen", listen, "--url", url};
-    const char *const doctor[] = {"--name", "Dr. Demo Doctor", NULL, NULL};
+    const char *const doctor[] = {
+        "--name", DOCTOR_NAME, demo_has_card(me, CS_HOME_DOCTOR) ? "--adopt-keys" : NULL, NULL};
     const char *const patient[] = {NULL, NULL, NULL, NULL};
     json_t *answers[4] = {NULL, NULL, NULL, NULL};
     int rc = reserve_port(me, error);
@@ -182,6 +192,8 @@ static int found_members(demo *me, cs_error *error)
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", (unsigned)me->hospital_port);
     if (rc == CS_OK)
         rc = init_member(me, CS_HOME_HOSPITAL, DEMO_HOSPITAL_ID, hospital, &answers[0], error);
+    if (rc == CS_OK && demo_has_card(me, CS_HOME_DOCTOR))
+        rc = demo_make_card(me, DOCTOR_NAME, error);
     if (rc == CS_OK)
         rc = init_member(me, CS_HOME_DOCTOR, me->doctor_id, doctor, &answers[1], error);
     if (rc == CS_OK)
@@ -361,7 +373,8 @@ static int register_doctor(demo *me, cs_error *error)
 {
     char certificate[CS_PATH_MAX];
     const char *const more[] = {"--certificate", certificate, NULL, NULL};
-    int rc = certify(me, CS_HOME_DOCTOR, error);
+    int rc = demo_has_card(me, CS_HOME_DOCTOR) ? CS_OK /* it has one */
+                                               : certify(me, CS_HOME_DOCTOR, error);
 
     demo_path(me, CS_HOME_AUTHORITY, "doctor.pem", certificate);
     if (rc == CS_OK)

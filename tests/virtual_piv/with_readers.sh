@@ -11,7 +11,7 @@ usage() {
 usage: with_readers.sh COMMAND [ARGUMENT...]
 
 Gives the command: OPENSC_CONF; OPENSC_MODULE, the path of opensc-pkcs11.so; READERS_LOG, what pcscd
-had to say.
+had to say; READERS_PID, its process.
 TEXT
 }
 
@@ -90,6 +90,7 @@ TEXT
 start_pcscd() {
     pcscd --foreground --config "$work/readers" >"$READERS_LOG" 2>&1 &
     pcscd_pid=$!
+    export READERS_PID=$pcscd_pid
     for _ in $(seq 100); do
         [ -S /run/pcscd/pcscd.comm ] && return
         kill -0 "$pcscd_pid" 2>/dev/null || break
