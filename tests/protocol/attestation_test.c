@@ -475,12 +475,6 @@ static void test_names(void **state)
     assert_string_equal(cs_attested_name((cs_attested)9), "?");
 }
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 static cs_trust *makers_known;
 
 static int open_cast(void **state)
