@@ -151,13 +151,13 @@ static int open_guest(cs_server *server, cs_worker *worker, cs_view body, bool n
     return rc;
 }
 
-static int step_t1(cs_server *server, cs_worker *worker, cs_view body, cs_decision *decision,
+int cs_telecare_t1(cs_server *server, cs_worker *worker, cs_view body, cs_decision *decision,
     cs_http_answer *answer, cs_error *error)
 {
     return open_guest(server, worker, body, false, decision, answer, error);
 }
 
-static int step_t3(cs_server *server, cs_worker *worker, cs_view body, cs_decision *decision,
+int cs_telecare_t3(cs_server *server, cs_worker *worker, cs_view body, cs_decision *decision,
     cs_http_answer *answer, cs_error *error)
 {
     return open_guest(server, worker, body, true, decision, answer, error);
@@ -186,13 +186,13 @@ int cs_telecare_hold(cs_telecare *cloud, const cs_worker *worker,
 static int handle_call(void *app, void *worker, const cs_http_request *request,
     cs_http_answer *answer, cs_error *error)
 {
-    return cs_server_decide(app, worker, request, answer, "telecare-call", step_t1, error);
+    return cs_server_decide(app, worker, request, answer, "telecare-call", cs_telecare_t1, error);
 }
 
 static int handle_guest(void *app, void *worker, const cs_http_request *request,
     cs_http_answer *answer, cs_error *error)
 {
-    return cs_server_decide(app, worker, request, answer, "telecare-guest", step_t3, error);
+    return cs_server_decide(app, worker, request, answer, "telecare-guest", cs_telecare_t3, error);
 }
 
 static int handle_upload(void *app, void *worker, const cs_http_request *request,

@@ -101,7 +101,7 @@ CS_MUST_CHECK int cs_telecare_row_keys(cs_row_keys **out, const cs_worker *worke
 void cs_telecare_row_free(cs_telecare_row *row);
 
 /* The steps of the routes (server_common.h). */
-cs_step cs_telecare_u1, cs_telecare_blocks, cs_telecare_g1;
+cs_step cs_telecare_t1, cs_telecare_t3, cs_telecare_u1, cs_telecare_blocks, cs_telecare_g1;
 
 /* Remove what uploads have left; in the ticking thread, and at the end. */
 void cs_telecare_drop_left(cs_telecare *cloud);

@@ -301,9 +301,8 @@ static int settle(piece *in, cs_error *error)
     int rc = cs_store_record_flush(writer->store, error);
 
     if (rc == CS_OK && upload->begun && upload->taken == upload->about.blocks) {
-        rc = cs_worker_refresh(writer, error);
-        if (rc == CS_OK)
-            rc = keep(writer, upload, in->decision, error);
+        writer->world.env.now = in->worker->world.env.now;
+        rc = keep(writer, upload, in->decision, error);
         if (rc == CS_OK)
             rc = make_u2(in->held, in->worker, upload, error);
     }

@@ -21,16 +21,17 @@ options_of() {
     "$chartseal" "$@" --help | grep -oE '^ +--[a-z0-9-]+' | tr -d ' '
 }
 
-words_of() { # the first words of the indented lines before the first option
-    "$chartseal" "$@" --help | sed -n '/^ *--/q; s/^  \([a-z]*\)  .*/\1/p'
+words_of() { # the first word or two of the indented lines before the first option
+    "$chartseal" "$@" --help | sed -n '/^ *--/q; s/^  \([a-z]*\( [a-z]*\)\?\)  .*/\1/p'
 }
 
 for party in authority cloud hospital doctor patient token card audit; do
-    for verb in $(words_of "$party"); do
-        want "chartseal $party $verb"
-        for option in $(options_of "$party" "$verb"); do want "$option"; done
-    done
+    while read -ra verb; do
+        want "chartseal $party ${verb[*]}"
+        for option in $(options_of "$party" "${verb[@]}"); do want "$option"; done
+    done < <(words_of "$party")
 done
-for option in $(options_of demo); do want "$option"; done
+want "chartseal demo telecare"
+for option in $(options_of demo) $(options_of demo telecare); do want "$option"; done
 [ "$looked" -gt 100 ] || { echo "FAILED: only $looked things were looked for" >&2 && exit 1; }
 [ "$lacking" -eq 0 ]
