@@ -137,9 +137,11 @@ static int report_procedure(
     return CS_OK;
 }
 
-/* `w` has the party's verb and what is its own; the rest is the same for all. */
-static int run_procedure(demo *me, const procedure *p, words *w, cs_error *error)
+/* `own` has the party's verb and what is its own; the rest is the same for all. */
+static int run_procedure(demo *me, const procedure *p, const words *own, cs_error *error)
 {
+    words all = *own;
+    words *w = &all;
     char name[64];
     char dir[CS_PATH_MAX];
     char passphrase[CS_PATH_MAX];

@@ -42,7 +42,7 @@ static int decode_group(cs_buf *letter, cs_view digits, cs_error *error)
     uint8_t bytes[2];
 
     for (size_t i = digits.n; i-- > 0;) {
-        const char *at = memchr(alphabet, digits.p[i], BASE);
+        const char *at = digits.p[i] == '\0' ? NULL : strchr(alphabet, digits.p[i]);
 
         if (at == NULL)
             return bad_text(error);

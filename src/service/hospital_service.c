@@ -103,7 +103,7 @@ int cs_hpc_serve(cs_home *home, const cs_server_options *options, cs_error *erro
     if (rc == CS_OK)
         rc = declare_gauges(hospital->server->metrics, error);
     if (rc == CS_OK)
-        rc = cs_sessions_new(&hospital->sessions, 0, error);
+        rc = cs_sessions_new(&hospital->sessions, 0, CS_SESSION_LIFE_MS, error);
     if (rc == CS_OK)
         rc = cs_publisher_new(&hospital->publisher, hospital->server, hospital->outbox, error);
     if (rc == CS_OK)

@@ -11,11 +11,12 @@
 struct cs_sessions {
     pthread_mutex_t mutex;
     size_t capacity;
+    int64_t life_ms;
     size_t count;
     cs_held_session *slots[]; /* NULL: free */
 };
 
-int cs_sessions_new(cs_sessions **out, size_t capacity, cs_error *error)
+int cs_sessions_new(cs_sessions **out, size_t capacity, int64_t life_ms, cs_error *error)
 {
     size_t n = capacity == 0 ? CS_SESSIONS_MAX : capacity;
     cs_sessions *sessions = calloc(1, sizeof *sessions + n * sizeof(cs_held_session *));
@@ -24,6 +25,7 @@ int cs_sessions_new(cs_sessions **out, size_t capacity, cs_error *error)
     if (sessions == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for the table of sessions");
     sessions->capacity = n;
+    sessions->life_ms = life_ms;
     if (pthread_mutex_init(&sessions->mutex, NULL) != 0) {
         free(sessions);
         return CS_FAIL(error, CS_E_INTERNAL, "no mutex for the table of sessions");
@@ -55,17 +57,13 @@ void cs_sessions_free(cs_sessions **sessions)
     *sessions = NULL;
 }
 
-static bool is_past(const cs_held_session *slot, int64_t now)
-{
-    return now - slot->opened_at >= CS_SESSION_LIFE_MS;
-}
-
 static void sweep(cs_sessions *sessions, int64_t now, int64_t idle_ms)
 {
     for (size_t i = 0; i < sessions->capacity; i++) {
         const cs_held_session *slot = sessions->slots[i];
 
-        if (slot != NULL && !slot->held && (is_past(slot, now) || now - slot->used_at >= idle_ms))
+        if (slot != NULL && !slot->held &&
+            (now - slot->opened_at >= sessions->life_ms || now - slot->used_at >= idle_ms))
             drop(sessions, i);
     }
 }
@@ -97,7 +95,7 @@ static size_t find_room(cs_sessions *sessions, const char *owner, int64_t now)
     size_t count;
     size_t i;
 
-    sweep(sessions, now, CS_SESSION_LIFE_MS);
+    sweep(sessions, now, sessions->life_ms);
     i = find_idle(sessions, owner, now, INT64_MIN, &count);
     if (count < CS_SESSIONS_OWNER_MAX) {
         for (i = 0; i < sessions->capacity && sessions->slots[i] != NULL; i++)
@@ -170,7 +168,7 @@ int cs_sessions_take(cs_sessions *sessions, const uint8_t id[CS_SESSION_ID_SIZE]
 
     *out = NULL;
     (void)pthread_mutex_lock(&sessions->mutex);
-    sweep(sessions, now, CS_SESSION_LIFE_MS);
+    sweep(sessions, now, sessions->life_ms);
     for (size_t i = 0; i < sessions->capacity && found == NULL; i++) {
         cs_held_session *slot = sessions->slots[i];
 

@@ -8,7 +8,7 @@
  * CS_SESSIONS_OWNER_MAX + 1st takes the place of his own that was idle for longest; when the table
  * is full the oldest session that has been idle for CS_SESSION_IDLE_MS makes room, and if there is
  * none the answer is CS_E_BUSY, so that nobody can push a visit out by opening sessions. A session
- * serves one request at a time, and none later than CS_SESSION_LIFE_MS after it was opened.
+ * serves one request at a time, and none later than its life after it was opened.
  * Thread-safe.
  */
 
@@ -18,7 +18,7 @@
 #define CS_SESSION_IDLE_MS (30 * 60000LL)
 #define CS_SESSION_LIFE_MS (60 * 60000LL) /* a long consultation; a new session costs S1 to S4 */
 #define CS_SESSIONS_OWNER_MAX 8u          /* a doctor's patients at once, some of them abandoned */
-#define CS_SESSION_OWNER_SIZE 128u        /* an identity, or what stands for one, with its end */
+#define CS_SESSION_OWNER_SIZE (CS_ID_MAX + 16u) /* a role and an identity, or a place in hex */
 
 typedef struct cs_sessions cs_sessions;
 
@@ -34,8 +34,9 @@ typedef struct cs_held_session {
     bool over; /* set by who holds it: it is freed when it is given back */
 } cs_held_session;
 
-/* capacity 0: CS_SESSIONS_MAX. */
-CS_MUST_CHECK int cs_sessions_new(cs_sessions **out, size_t capacity, cs_error *error);
+/* capacity 0: CS_SESSIONS_MAX. life_ms: CS_SESSION_LIFE_MS, or what the service finds right. */
+CS_MUST_CHECK int cs_sessions_new(
+    cs_sessions **out, size_t capacity, int64_t life_ms, cs_error *error);
 void cs_sessions_free(cs_sessions **sessions);
 
 /* CS_E_BUSY when one more of this owner would not fit: to be asked before a token is. */

@@ -128,8 +128,13 @@ int cs_spool_save(cs_spool *spool, uint64_t size, const char *path, cs_error *er
 {
     cs_file_sink *sink = NULL;
     cs_buf room = {0};
-    int rc = cs_buf_resize(&room, PIECE, error);
+    int rc;
 
+    if (path == NULL)
+        return lseek(spool->fd, (off_t)size, SEEK_CUR) >= 0
+                   ? CS_OK
+                   : CS_FAIL(error, CS_E_STORAGE, "a file cannot be read: %s", strerror(errno));
+    rc = cs_buf_resize(&room, PIECE, error);
     if (rc == CS_OK)
         rc = cs_file_sink_open(&sink, path, 0600, error);
     while (rc == CS_OK && size > 0) {

@@ -29,7 +29,7 @@ CS_MUST_CHECK int cs_spool_rewind(cs_spool *spool, cs_error *error);
 /* The next bytes, at most n; *got 0 at the end. */
 CS_MUST_CHECK int cs_spool_read(
     cs_spool *spool, uint8_t *out, size_t n, size_t *got, cs_error *error);
-/* The next `size` bytes under that name, whole or not at all. */
+/* The next `size` bytes under that name, whole or not at all; NULL: they are passed over. */
 CS_MUST_CHECK int cs_spool_save(cs_spool *spool, uint64_t size, const char *path, cs_error *error);
 
 #endif

@@ -331,7 +331,7 @@ static int open_cloud(cs_telecare *cloud, cs_home *home, cs_error *error)
     if (rc == CS_OK)
         rc = declare_gauges(cloud->server->metrics, error);
     if (rc == CS_OK)
-        rc = cs_sessions_new(&cloud->sessions, 0, error);
+        rc = cs_sessions_new(&cloud->sessions, 0, CS_TELECARE_LIFE_MS, error);
     if (rc == CS_OK)
         rc = cs_worker_open(&cloud->writer, cloud->server, error);
     if (rc == CS_OK) /* what was being uploaded when the service before this one ended */

@@ -38,8 +38,10 @@
 /* "upload_max_mib" in config.json: of one record, padded. */
 #define CS_TELECARE_UPLOAD_MIB_DEFAULT 1024
 #define CS_TELECARE_UPLOAD_MIB_MAX (1 << 20)
-/* Whoever has not come back by then has to begin anew; so has an upload of his. */
+/* Whoever has not come back by then has to begin anew; so has an upload of his. The life is that of
+ * the longest upload: 1 GiB at 100 kbit/s. */
 #define CS_TELECARE_IDLE_MS (10 * 60000LL)
+#define CS_TELECARE_LIFE_MS (24 * 3600000LL)
 
 typedef struct cs_telecare {
     cs_server *server;

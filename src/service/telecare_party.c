@@ -276,14 +276,9 @@ static int compose(run *r, const cs_care_input *input, cs_error *error)
     int rc = input->diagnose(input->context, &text, error);
 
     if (rc == CS_OK)
-        rc = cs_hash(spool->hash, cs_view_buf(&text), error);
-    if (rc == CS_OK) {
-        uint8_t hash[CS_HASH_SIZE];
-
-        memcpy(hash, spool->hash, sizeof hash);
         rc = cs_spool_make(spool, r->me->actor->home->dir, error);
-        memcpy(spool->hash, hash, sizeof hash);
-    }
+    if (rc == CS_OK)
+        rc = cs_hash(spool->hash, cs_view_buf(&text), error);
     if (rc == CS_OK)
         rc = cs_spool_write(spool, cs_view_buf(&text), error);
     cs_buf_free(&text);
@@ -369,8 +364,7 @@ int cs_care_copy(
         rc = cs_spool_rewind(copy, error);
     for (size_t i = 0; rc == CS_OK && i < SIGNED_SLOTS; i++) {
         out->items[i] = (cs_care_item){.there = true, .part = parts[i]};
-        rc = cs_spool_save(copy, parts[i].size,
-            input->outputs[i] == NULL ? "/dev/null" : input->outputs[i], error);
+        rc = cs_spool_save(copy, parts[i].size, input->outputs[i], error);
     }
     end(&r);
     return rc;

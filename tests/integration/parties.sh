@@ -175,7 +175,7 @@ make_telecare() { # DIR ID [OPTION...]: the storage cloud of telecare
     service_of[$dir]="cloud telecare"
     make_token "$dir"
     telecare_port=$(free_port)
-    # shellcheck disable=SC2034 # for the tests of telecare
+    # shellcheck disable=SC2034 # for whoever sources this
     telecare_url=http://127.0.0.1:$telecare_port
     cs cloud telecare init --dir "$work/$dir" --id "$id" --token "$(uri "$dir")" \
         --pin-file "$work/pin" --cloud-file "$work/cloud/cloud.cbor" \

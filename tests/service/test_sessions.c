@@ -43,7 +43,7 @@ static void test_life(void **state)
     cs_held_session *held = NULL;
 
     (void)state;
-    assert_ok(cs_sessions_new(&sessions, 4, error));
+    assert_ok(cs_sessions_new(&sessions, 4, CS_SESSION_LIFE_MS, error));
     assert_ok(put(sessions, "D-1", NOW, error));
     assert_ok(cs_sessions_take(sessions, zero_id, NOW + CS_SESSION_LIFE_MS - 1, &held, error));
     /* used all the time, and over all the same; but not under the hands of a request */
@@ -83,7 +83,7 @@ static void test_room(void **state)
     cs_held_session *held = NULL;
 
     (void)state;
-    assert_ok(cs_sessions_new(&sessions, CS_SESSIONS_OWNER_MAX + 2, error));
+    assert_ok(cs_sessions_new(&sessions, CS_SESSIONS_OWNER_MAX + 2, CS_SESSION_LIFE_MS, error));
     assert_ok(put(sessions, "D-2", NOW, error));
     /* one doctor takes of her own, never another's */
     for (unsigned i = 0; i < 3 * CS_SESSIONS_OWNER_MAX; i++)

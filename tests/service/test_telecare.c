@@ -61,7 +61,7 @@ static int set_up(void **state)
     writer = worker;
     assert_ok(cs_store_open(&worker.store, path, error));
     assert_ok(cs_store_open(&writer.store, path, error));
-    assert_ok(cs_sessions_new(&cloud.sessions, 0, error));
+    assert_ok(cs_sessions_new(&cloud.sessions, 0, CS_TELECARE_LIFE_MS, error));
     cloud.blocks_max = 100;
     for (size_t i = 0; i < sizeof content; i++)
         content[i] = (uint8_t)(i * 31 + i / 255);
