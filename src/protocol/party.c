@@ -81,9 +81,12 @@ static const char *advice(int code)
 {
     switch (cs_category_of(code)) {
     case CS_CATEGORY_INPUT:
+        if (code == CS_E_TOO_LARGE)
+            return "it is larger than what is taken there";
         return "the message is not of its form; are both sides of the same version?";
     case CS_CATEGORY_NOT_FOUND:
-        return "there is nothing of that name here";
+        return code == CS_E_NO_RECORD ? "there is no such record, or none yet"
+                                      : "there is nothing of that name here";
     case CS_CATEGORY_BUSY:
         return "try again later";
     case CS_CATEGORY_REFUSED:
@@ -95,7 +98,7 @@ static const char *advice(int code)
     case CS_E_STALE:
         return "the message's time is off; check that the clock is set";
     case CS_E_EXPIRED:
-        return "a credential, certificate or consent is out of its dates; renew it";
+        return "a credential, certificate, consent or episode is out of its dates; renew it";
     case CS_E_REVOKED:
         return "a credential or certificate is revoked; ask who issued it";
     case CS_E_CONSENT:
@@ -110,6 +113,8 @@ static const char *advice(int code)
         return "the list of revocations there is too old; its operator has to fetch a new one";
     case CS_E_ATTESTATION:
         return "what a TPM says of the keys is missing or not believed; ask which tokens are taken";
+    case CS_E_ORDER:
+        return "something has to come before, or has been done already";
     case CS_E_POLICY:
         return "the policy there does not allow it";
     default:

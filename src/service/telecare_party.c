@@ -8,6 +8,8 @@
 
 #define SIGNED_SLOTS 3 /* report, measurement, diagnosis; a copy has them all */
 
+static const char *const names[CS_SLOTS] = {"report", "measurement", "diagnosis", "copy"};
+
 int cs_care_lists(cs_world *world, const cs_actor *actor, const char *cloud_url, cs_wire_log *log,
     cs_error *error)
 {
@@ -111,7 +113,7 @@ static int write_one(
     int rc = cs_line_send(&r->line, writing, contents, 1, error);
 
     if (rc != CS_OK)
-        return rc;
+        return cs_error_context(error, "the %s", names[slot - 1]);
     *item = (cs_care_item){.there = true, .sent = true};
     item->part.size = contents[0]->size;
     item->part.time = cs_episode_time(r->episode, slot);
@@ -219,8 +221,6 @@ static int enter(run *r, const cs_care_input *input, cs_error *error)
         &r->line, cs_episode_party(r->episode, CS_ROLE_CLOUD), cs_episode_url(r->episode), error);
 }
 
-static const char *const names[CS_SLOTS] = {"report", "measurement", "diagnosis", "copy"};
-
 /* Into a spool, verified, and then to where it is wanted. */
 static int read_one(run *r, const cs_care_input *input, cs_slot slot, cs_error *error)
 {
@@ -322,6 +322,8 @@ int cs_care_cp(cs_care_report *out, const cs_care *me, const cs_care_input *inpu
     cs_writing *writing = NULL;
     run r;
     cs_spool *const contents[] = {&r.spools[0], &r.spools[1], &r.spools[2]};
+    bool sent = false;
+    bool there = false;
     int rc;
 
     begin(&r, out, me);
@@ -331,14 +333,18 @@ int cs_care_cp(cs_care_report *out, const cs_care *me, const cs_care_input *inpu
     cs_world_tick(me->world);
     if (rc == CS_OK)
         rc = cs_cp_new(&writing, r.episode, &me->world->env, error);
-    if (rc == CS_OK)
-        rc = cs_line_send(&r.line, writing, contents, SIGNED_SLOTS, error);
     if (rc == CS_OK) {
+        rc = cs_line_send(&r.line, writing, contents, SIGNED_SLOTS, error);
+        sent = rc == CS_OK;
+        there = sent || rc == CS_E_ORDER;
+    }
+    if (there) { /* or an earlier call has left it */
         cs_care_item *copy = &out->items[CS_SLOT_COPY - 1];
 
-        *copy = (cs_care_item){.there = true, .sent = true};
+        *copy = (cs_care_item){.there = true, .sent = sent};
         for (size_t i = 0; i < SIGNED_SLOTS; i++)
             copy->part.size += contents[i]->size;
+        rc = CS_OK;
     }
     cs_writing_free(&writing);
     end(&r);

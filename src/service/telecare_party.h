@@ -84,6 +84,7 @@ CS_MUST_CHECK int cs_care_pup(
     cs_care_report *out, const cs_care *me, const cs_care_input *input, cs_error *error);
 CS_MUST_CHECK int cs_care_tp(
     cs_care_report *out, const cs_care *me, const cs_care_input *input, cs_error *error);
+/* A copy that is there already stays: an item that was not sent. */
 CS_MUST_CHECK int cs_care_cp(
     cs_care_report *out, const cs_care *me, const cs_care_input *input, cs_error *error);
 /* The copy that CP made: all three from one record. */

@@ -99,6 +99,9 @@ equal "measurement read back" "$(sha "$signal")" "$(sha "$work/one.measurement-p
 equal "diagnosis" "$(sha "$diagnosis")" "$(sha "$work/one.diagnosis-p")"
 equal "media type that came" application/fhir+json "$(jq -r .report.media_type "$work/one.tp.json")"
 rm "$work"/one.*-p
+read_all one
+equal "a copy that is there stays" false "$(jq .copy.sent "$work/one.cp.json")"
+rm "$work"/one.*-p
 read_all one --copy
 equal "the copy" "$(sha "$report") $(sha "$signal") $(sha "$diagnosis")" \
     "$(sha "$work/one.report-p") $(sha "$work/one.measurement-p") $(sha "$work/one.diagnosis-p")"
@@ -174,7 +177,7 @@ refused 4 "names D-1 as the doctor" patient telecare upload --dir "$work/patient
 refused 5 "the measurement" doctor telecare treat --dir "$work/doctor" --invitation "$work/wrong.d" \
     --diagnosis "$diagnosis" "${out[@]}"
 upload wrong "$signal"
-refused 4 "order" patient telecare upload --dir "$work/patient" --invitation "$work/wrong.p" \
+refused 4 "done already" patient telecare upload --dir "$work/patient" --invitation "$work/wrong.p" \
     --measurement "$signal"
 refused 5 "the diagnosis" patient telecare read --dir "$work/patient" --invitation "$work/wrong.p" \
     --diagnosis-out "$work/z"
@@ -195,7 +198,10 @@ refused 3 "too-large" patient telecare upload --dir "$work/patient" --invitation
     --measurement "$work/9mb"
 equal "unfinished records" 0 "$(rows unfinished)"
 head -c 7000000 /dev/urandom >"$work/7mb"
-upload large "$work/7mb"
+# on a terminal it is told how far it is
+script -qec "'$chartseal' patient telecare upload --dir '$work/patient' \
+    --invitation '$work/large.p' --measurement '$work/7mb'" /dev/null >"$work/shown"
+grep -q 'uploading: .* of 7.0 MB' "$work/shown" || fail "no progress: $(cat -v "$work/shown")"
 treat large
 equal "7 MB" "$(sha "$work/7mb")" "$(sha "$work/large.measurement-d")"
 
