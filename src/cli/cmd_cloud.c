@@ -397,4 +397,4 @@ static const cs_verb verbs[] = {
 };
 
 const cs_group cs_cloud_group = {
-    "cloud", "the public cloud: key generation centre and index", verbs};
+    "cloud", "the public cloud: key generation centre and index; and the cloud of telecare", verbs};

@@ -205,6 +205,24 @@ grep -q 'uploading: .* of 7.0 MB' "$work/shown" || fail "no progress: $(cat -v "
 treat large
 equal "7 MB" "$(sha "$work/7mb")" "$(sha "$work/large.measurement-d")"
 
+say "several at once"
+uploads=()
+for name in p1 p2 p3 p4; do
+    open_episode "$name"
+done
+for name in p1 p2 p3 p4; do
+    head -c 3000000 /dev/urandom >"$work/$name.bin"
+    upload "$name" "$work/$name.bin" &
+    uploads+=($!)
+done
+for pid in "${uploads[@]}"; do
+    wait "$pid" || fail "an upload beside others: status $?"
+done
+for name in p1 p2 p3 p4; do
+    treat "$name"
+    equal "$name" "$(sha "$work/$name.bin")" "$(sha "$work/$name.measurement-d")"
+done
+
 say "an answer that is lost"
 python3 "$(dirname "$0")/cutting_proxy.py" "$telecare_port" "$work/proxy.port" 2 &
 wait_for "the proxy" test -s "$work/proxy.port"
@@ -258,6 +276,35 @@ treat torn
 equal "300 MB" "$(sha "$work/300mb")" "$(sha "$work/torn.measurement-d")"
 equal "unfinished records" 0 "$(rows unfinished)"
 equal "chunks of it" $((before + 4608 + 1)) "$(rows chunk)"
+cs audit verify --dir "$work/tc" >/dev/null
+
+say "kill -9 of the cloud at any moment"
+head -c 1500000 /dev/urandom >"$work/some"
+kept=0
+for round in 1 2 3 4 5 6 7 8; do
+    open_episode "k$round"
+    upload "k$round" "$work/some" 2>>"$work/log/killed.err" &
+    client=$!
+    sleep "0.$((RANDOM % 10))"
+    kill_hard tc
+    start tc
+    status=0
+    wait "$client" || status=$?
+    case $status in
+    0) # acknowledged, before or after the kill
+        treat "k$round"
+        equal "round $round" "$(sha "$work/some")" "$(sha "$work/k$round.measurement-d")"
+        kept=$((kept + 1))
+        ;;
+    4 | 8) # the line broke before there was a session, or U2 was lost
+        treat "k$round" 2>/dev/null || [ $? -eq 5 ] || fail "round $round: half a measurement"
+        ;;
+    *) fail "round $round: status $status" ;;
+    esac
+done
+say "$kept of 8 uploads were acknowledged"
+equal "unfinished records" 0 "$(rows unfinished)"
+equal "the database" ok "$(sqlite3 "$work/tc/chartseal.db" 'PRAGMA integrity_check')"
 cs audit verify --dir "$work/tc" >/dev/null
 
 say "after its end"

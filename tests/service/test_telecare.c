@@ -433,12 +433,13 @@ static void test_who_may(void **state)
     assert_ok(call(&caller, &c.doctor, NULL, error));
     assert_fails(CS_E_POLICY, upload(writing, caller, &c.doctor, error));
     assert_int_equal(rows("place"), 0);
-    /* not without a session */
-    cs_caller_free(&caller);
     assert_ok(call(&caller, &c.hospital, NULL, error));
     assert_ok(upload(writing, caller, &c.hospital, error));
-    /* once */
+    /* a hospital fetches nothing, be it the episode's own or another */
     assert_fails(CS_E_POLICY, fetch(episode, CS_SLOT_REPORT, caller, &c.hospital, &answer, error));
+    assert_ok(call(&caller, &c.other_hospital, NULL, error));
+    assert_fails(
+        CS_E_POLICY, fetch(episode, CS_SLOT_REPORT, caller, &c.other_hospital, &answer, error));
     assert_ok(cs_hup_letter(episode, CS_ROLE_PATIENT, &letter, error));
     assert_ok(cs_episode_open(
         &at_patient, &c.patient.party, &c.patient.env, cs_view_buf(&letter), error));
