@@ -112,7 +112,7 @@ static void test_mark_lost(void **state)
     check_refused(CS_E_CORRUPT);
     place_sql("PRAGMA user_version = -1");
     check_refused(CS_E_CORRUPT);
-    place_sql("PRAGMA user_version = 2");
+    place_sql("PRAGMA user_version = 3");
     store = place_open();
     cs_store_close(&store);
 }
@@ -129,11 +129,18 @@ static void test_migration(void **state)
     cs_store_close(&store);
     place_sql("CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;"
               "DROP INDEX credential_identity; DROP INDEX outbox_kind; DROP INDEX record_stored;"
-              "ALTER TABLE outbox DROP COLUMN kind; PRAGMA user_version = 1");
+              "ALTER TABLE outbox DROP COLUMN kind; DROP TABLE place; PRAGMA user_version = 1");
     store = place_open();
     assert_ok(cs_store_count_outbox(store, CS_OUTBOX_PUBLICATION, &count, error));
     assert_int_equal(count, 1);
-    assert_int_equal(place_number("PRAGMA user_version"), 2);
+    assert_int_equal(place_number("PRAGMA user_version"), 3);
+    cs_store_close(&store);
+    /* and what the second made */
+    place_sql("DROP TABLE place; PRAGMA user_version = 2");
+    store = place_open();
+    assert_ok(cs_store_count(store, "place", &count, error));
+    assert_int_equal(count, 0);
+    assert_int_equal(place_number("PRAGMA user_version"), 3);
     cs_store_close(&store);
 }
 
@@ -143,7 +150,7 @@ static void test_future_schema(void **state)
 
     (void)state;
     cs_store_close(&store);
-    place_sql("PRAGMA user_version = 3");
+    place_sql("PRAGMA user_version = 4");
     check_refused(CS_E_SCHEMA);
     place_sql("PRAGMA user_version = 2147483647");
     check_refused(CS_E_SCHEMA);
