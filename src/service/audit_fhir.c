@@ -30,6 +30,12 @@ static const struct event_kind {
     {"enrol", "110137", "User Security Attributes Changed", "C"},
     {"revoke", "110137", "User Security Attributes Changed", "U"},
     {"emergency-notice", "110127", "Emergency Override Started", "E"},
+    {"telecare-open", "110106", "Export", "C"},
+    {"telecare-call", "110114", "User Authentication", "E"},
+    {"telecare-guest", "110114", "User Authentication", "E"},
+    {"telecare-upload", "110107", "Import", "C"},
+    {"telecare-fetch", "110106", "Export", "R"},
+    {"telecare-expire", "110100", "Application Activity", "D"},
 };
 static const struct event_kind other_kind = {"", "110100", "Application Activity", "E"};
 

@@ -127,6 +127,16 @@ done
 cs cloud telecare list --dir "$work/tc" | grep -q '^1 episodes: 4 places, 4 with a record' ||
     fail "the list for people"
 cs audit verify --dir "$work/tc" >/dev/null
+events() { # DIR: actions and who, each once
+    rm -f "$work/events.json"
+    cs audit export --dir "$work/$1" --out "$work/events.json" >/dev/null
+    jq -r '[.entry[].resource | "\(.subtype[0].code) \(.agent[0].who.identifier.value)"] |
+        map(select(startswith("telecare"))) | unique | join(", ")' "$work/events.json"
+}
+equal "what the telecare cloud has on record" "telecare-call D-1, telecare-call H-1, \
+telecare-fetch D-1, telecare-fetch unknown, telecare-guest unknown, telecare-upload D-1, \
+telecare-upload H-1, telecare-upload unknown" "$(events tc)"
+equal "what the hospital has" "telecare-open H-1" "$(events hospital)"
 
 say "codes"
 cs hospital telecare upload --dir "$work/hospital" --report "$report" \
