@@ -120,6 +120,7 @@ typedef struct cs_op_counts {
 } cs_op_counts;
 cs_op_counts cs_ops_of_thread(void);
 cs_op_counts cs_ops_between(cs_op_counts before, cs_op_counts after);
+cs_op_counts cs_ops_sum(cs_op_counts a, cs_op_counts b);
 
 /* Where a PIN comes from. The PIN is fetched when the token wants a login, held in guarded
  * memory for that call alone, and never repeated after it was refused. After a loss of the token

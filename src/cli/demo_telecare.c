@@ -93,11 +93,7 @@ static int service_ops(const demo *me, cs_op_counts *out, cs_error *error)
         cs_op_counts one;
 
         rc = demo_service_ops(&one, me->telecare_port, procedures[i], error);
-        out->sign += one.sign;
-        out->agree += one.agree;
-        out->scalar_mul += one.scalar_mul;
-        out->issue += one.issue;
-        out->prf += one.prf;
+        *out = cs_ops_sum(*out, one);
     }
     return rc;
 }

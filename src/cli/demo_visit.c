@@ -146,15 +146,6 @@ static int read_totals(const demo *me, totals *out, cs_error *error)
     return rc;
 }
 
-static cs_op_counts sum(cs_op_counts a, cs_op_counts b)
-{
-    return (cs_op_counts){.sign = a.sign + b.sign,
-        .agree = a.agree + b.agree,
-        .scalar_mul = a.scalar_mul + b.scalar_mul,
-        .issue = a.issue + b.issue,
-        .prf = a.prf + b.prf};
-}
-
 /* me->visit and me->filing; *services: what the services did by procedure. */
 static int count_visit(demo *me, const totals *before, const json_t *patient, const json_t *doctor,
     json_t **services, cs_error *error)
@@ -174,7 +165,7 @@ static int count_visit(demo *me, const totals *before, const json_t *patient, co
     file = cs_ops_between(before->file, after.file);
     me->visit = json_pack("{s:O, s:O, s:o, s:o}", "patient", json_object_get(patient, "token_ops"),
         "doctor", json_object_get(doctor, "token_ops"), "hospital",
-        cs_ops_json(sum(session, record)), "cloud", cs_ops_json(search));
+        cs_ops_json(cs_ops_sum(session, record)), "cloud", cs_ops_json(search));
     me->filing = json_pack("{s:O, s:o}", "doctor", json_object_get(doctor, "filing_ops"),
         "hospital", cs_ops_json(file));
     *services = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "search", cs_ops_json(search),

@@ -10,15 +10,6 @@
 #define ATTEMPTS 6 /* of a piece: waits of 1, 2, 4, 8 and 16 seconds, enough for a restart */
 #define SESSIONS 3 /* for one record */
 
-static void op_add(cs_op_counts *to, cs_op_counts more)
-{
-    to->sign += more.sign;
-    to->agree += more.agree;
-    to->scalar_mul += more.scalar_mul;
-    to->issue += more.issue;
-    to->prf += more.prf;
-}
-
 /* -- the session ---------------------------------------------------------------------------------
  */
 
@@ -63,7 +54,7 @@ static int call(cs_line *line, cs_error *error)
 
     cs_world_tick(line->world);
     rc = line->place == NULL ? call_by_name(line, error) : call_as_nobody(line, error);
-    op_add(&line->session_ops, cs_ops_between(before, cs_ops_of_thread()));
+    line->session_ops = cs_ops_sum(line->session_ops, cs_ops_between(before, cs_ops_of_thread()));
     return rc;
 }
 

@@ -27,6 +27,18 @@ void cs_ops_count_attest(void)
     counts.attest++;
 }
 
+cs_op_counts cs_ops_sum(cs_op_counts a, cs_op_counts b)
+{
+    return (cs_op_counts){
+        .sign = a.sign + b.sign,
+        .agree = a.agree + b.agree,
+        .scalar_mul = a.scalar_mul + b.scalar_mul,
+        .issue = a.issue + b.issue,
+        .prf = a.prf + b.prf,
+        .attest = a.attest + b.attest,
+    };
+}
+
 static const char *use_name(cs_use use)
 {
     static const char *const names[] = {
