@@ -47,6 +47,10 @@ static const char *const steps[] = {
     " sealed BLOB NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX place_ends ON place (ends);"
     "PRAGMA user_version = 3;",
+    /* What a TPM said when a credential was issued; those it said nothing about have no row. */
+    "CREATE TABLE attestation (serial INTEGER PRIMARY KEY, level INTEGER NOT NULL,"
+    " sealed BLOB NOT NULL) STRICT;"
+    "PRAGMA user_version = 4;",
 };
 #define VERSION ((int64_t)(sizeof steps / sizeof steps[0]))
 

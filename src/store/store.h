@@ -87,6 +87,17 @@ CS_MUST_CHECK int cs_store_is_revoked(
 CS_MUST_CHECK int cs_store_revoked_serials(
     cs_store *store, int64_t now, cs_buf *serials, cs_error *error);
 
+/* -- attestations (PC): what a TPM said of the keys of a credential, with it. */
+#define CS_STORE_LEVEL_MAX 15
+CS_MUST_CHECK int cs_store_put_attestation(
+    cs_store *store, uint64_t serial, unsigned level, cs_view sealed, cs_error *error);
+/* Level 0 and nothing appended where there is none. */
+CS_MUST_CHECK int cs_store_get_attestation(
+    cs_store *store, uint64_t serial, unsigned *level, cs_buf *sealed, cs_error *error);
+/* How many credentials, neither revoked nor expired at `now`, have that level (0: none). */
+CS_MUST_CHECK int cs_store_count_attested(
+    cs_store *store, unsigned level, int64_t now, uint64_t *count, cs_error *error);
+
 /* -- index (PC): rows of several hospitals under one row key. */
 CS_MUST_CHECK int cs_store_put_index(cs_store *store, const uint8_t row_key[32],
     const uint8_t hospital_key[32], cs_view sealed, int64_t now, cs_error *error);

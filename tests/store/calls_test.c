@@ -154,6 +154,46 @@ static void test_credentials(void **state)
     cs_store_close(&store);
 }
 
+/* With a credential or without; only those in force are counted. */
+static void test_attestations(void **state)
+{
+    cs_store *store = place_open();
+    cs_credential_row row = {.not_after = 100, .sealed = cs_view_str("s"), .owner = {1}};
+    uint64_t count = 0;
+    unsigned level = 9;
+    cs_buf sealed = {0};
+
+    (void)state;
+    for (row.serial = 1; row.serial <= 3; row.serial++) {
+        row.id_key[0] = (uint8_t)row.serial;
+        assert_ok(cs_store_put_credential(store, &row, 1, error));
+    }
+    assert_ok(cs_store_put_attestation(store, 2, 3, cs_view_str("said"), error));
+    assert_ok(cs_store_get_attestation(store, 1, &level, &sealed, error));
+    assert_int_equal(level, 0);
+    assert_int_equal(sealed.n, 0);
+    assert_ok(cs_store_get_attestation(store, 2, &level, &sealed, error));
+    assert_int_equal(level, 3);
+    assert_true(cs_view_equal(cs_view_buf(&sealed), cs_view_str("said")));
+    assert_ok(cs_store_count_attested(store, 0, 50, &count, error));
+    assert_int_equal(count, 2);
+    assert_ok(cs_store_count_attested(store, 3, 50, &count, error));
+    assert_int_equal(count, 1);
+    assert_ok(cs_store_count_attested(store, 3, 101, &count, error));
+    assert_int_equal(count, 0);
+    assert_ok(cs_store_revoke(store, 2, 50, error));
+    assert_ok(cs_store_count_attested(store, 3, 50, &count, error));
+    assert_int_equal(count, 0);
+    assert_fails(CS_E_USAGE, cs_store_put_attestation(store, 3, 0, cs_view_str("x"), error));
+    assert_fails(CS_E_USAGE, cs_store_put_attestation(store, 3, 16, cs_view_str("x"), error));
+    assert_int_not_equal(cs_store_put_attestation(store, 2, 1, cs_view_str("x"), NULL), CS_OK);
+    place_sql("UPDATE attestation SET level = 99");
+    assert_fails(CS_E_CORRUPT, cs_store_get_attestation(store, 2, &level, &sealed, error));
+    assert_int_equal(level, 0);
+    cs_buf_free(&sealed);
+    cs_store_close(&store);
+}
+
 static void test_serials_and_groups(void **state)
 {
     cs_store *store = place_open();
@@ -355,6 +395,7 @@ int main(void)
         PLACE_TEST(test_seen),
         PLACE_TEST(test_enrolment),
         PLACE_TEST(test_credentials),
+        PLACE_TEST(test_attestations),
         PLACE_TEST(test_serials_and_groups),
         PLACE_TEST(test_index),
         PLACE_TEST(test_outbox),

@@ -129,18 +129,20 @@ static void test_migration(void **state)
     cs_store_close(&store);
     place_sql("CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;"
               "DROP INDEX credential_identity; DROP INDEX outbox_kind; DROP INDEX record_stored;"
-              "ALTER TABLE outbox DROP COLUMN kind; DROP TABLE place; PRAGMA user_version = 1");
+              "ALTER TABLE outbox DROP COLUMN kind; DROP TABLE place; DROP TABLE attestation;"
+              "PRAGMA user_version = 1");
     store = place_open();
     assert_ok(cs_store_count_outbox(store, CS_OUTBOX_PUBLICATION, &count, error));
     assert_int_equal(count, 1);
-    assert_int_equal(place_number("PRAGMA user_version"), 3);
+    assert_int_equal(place_number("PRAGMA user_version"), 4);
+    assert_ok(cs_store_put_attestation(store, 1, 2, cs_view_str("said"), error));
     cs_store_close(&store);
     /* and what the second made */
-    place_sql("DROP TABLE place; PRAGMA user_version = 2");
+    place_sql("DROP TABLE place; DROP TABLE attestation; PRAGMA user_version = 2");
     store = place_open();
     assert_ok(cs_store_count(store, "place", &count, error));
     assert_int_equal(count, 0);
-    assert_int_equal(place_number("PRAGMA user_version"), 3);
+    assert_int_equal(place_number("PRAGMA user_version"), 4);
     cs_store_close(&store);
 }
 
