@@ -5,6 +5,8 @@
 #include "cli/output.h"
 #include "cli/serve_options.h"
 #include "cli/trust_verb.h"
+#include "service/actor.h"
+#include "service/attestations.h"
 #include "service/cloud_admin.h"
 #include "service/cloud_service.h"
 
@@ -33,6 +35,40 @@ static int read_authorities(
     return rc;
 }
 
+/* A role whose TPMs nobody certifies could never register. */
+static int attestation_config(json_t *config, const cs_arguments *arguments, cs_error *error)
+{
+    const char *roles = cs_arg(arguments, "require-attestation");
+    int rc;
+
+    if (roles == NULL)
+        return CS_OK;
+    if (cs_arg(arguments, "tpm-roots") == NULL)
+        return CS_FAIL(error, CS_E_USAGE,
+            "--require-attestation wants --tpm-roots too: without a manufacturer's word a program "
+            "passes for a TPM");
+    rc = cs_attestation_check_roles(roles, error);
+    if (rc == CS_OK && json_object_set_new(config, "require_attestation", json_string(roles)) != 0)
+        rc = CS_FAIL(error, CS_E_MEMORY, "no memory for config.json");
+    return rc;
+}
+
+/* Manufacturers of TPMs: any number of CA certificates. */
+static int read_makers(cs_buf *makers, const cs_arguments *arguments, cs_error *error)
+{
+    const char *file = cs_arg(arguments, "tpm-roots");
+    cs_trust *trust = NULL;
+    int rc;
+
+    if (file == NULL)
+        return CS_OK;
+    rc = cs_file_read(makers, file, CS_TPM_MAKERS_MAX, error);
+    if (rc == CS_OK)
+        rc = cs_trust_new(&trust, cs_view_buf(makers), (cs_view){0}, error);
+    cs_trust_free(&trust);
+    return rc == CS_OK ? rc : cs_error_context(error, "%s", file);
+}
+
 static int make_config(json_t **config, const cs_arguments *arguments, cs_error *error)
 {
     int64_t days;
@@ -45,17 +81,19 @@ static int make_config(json_t **config, const cs_arguments *arguments, cs_error 
     if (rc == CS_OK &&
         json_object_set_new(*config, "credential_days", json_sprintf("%lld", (long long)days)) != 0)
         rc = CS_FAIL(error, CS_E_MEMORY, "no memory for config.json");
-    return rc;
+    return rc == CS_OK ? attestation_config(*config, arguments, error) : rc;
 }
 
 /* What is in the home beyond config.json. */
-static int found(cs_home *home, cs_view authorities, cs_view crl, cs_error *error)
+static int found(cs_home *home, cs_view authorities, cs_view crl, cs_view makers, cs_error *error)
 {
     cs_actor *actor = NULL;
     int rc = cs_home_write(home, "authorities.pem", authorities, error);
 
     if (rc == CS_OK && crl.n > 0)
         rc = cs_home_write(home, "crl.pem", crl, error);
+    if (rc == CS_OK && makers.n > 0)
+        rc = cs_home_write(home, CS_TPM_MAKERS_FILE, makers, error);
     if (rc == CS_OK)
         rc = cs_actor_open(&actor, home, false, error);
     if (rc == CS_OK)
@@ -93,11 +131,14 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
     json_t *config = NULL;
     cs_buf authorities = {0};
     cs_buf crl = {0};
+    cs_buf makers = {0};
     cs_suite suite;
     int rc = cs_arg_suite(&suite, arguments, error);
 
     if (rc == CS_OK)
         rc = read_authorities(&authorities, &crl, arguments, error);
+    if (rc == CS_OK)
+        rc = read_makers(&makers, arguments, error);
     if (rc == CS_OK)
         rc = make_config(&config, arguments, error);
     if (rc == CS_OK)
@@ -105,7 +146,7 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
             cs_arg(arguments, "id"), suite, config, cs_arg_flag(arguments, "adopt-keys"), error);
     cs_token_close(&token);
     if (rc == CS_OK) {
-        rc = found(home, cs_view_buf(&authorities), cs_view_buf(&crl), error);
+        rc = found(home, cs_view_buf(&authorities), cs_view_buf(&crl), cs_view_buf(&makers), error);
         if (rc != CS_OK)
             cs_home_undo(home);
     }
@@ -115,6 +156,7 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
     json_decref(config);
     cs_buf_free(&authorities);
     cs_buf_free(&crl);
+    cs_buf_free(&makers);
     return rc;
 }
 
@@ -276,6 +318,7 @@ static int run_serve(const cs_arguments *arguments, cs_error *error)
 static void say_status(const cs_home *home, const json_t *report)
 {
     const json_t *audit = json_object_get(report, "audit");
+    const json_t *attested = json_object_get(report, "attested");
 
     cs_say("cloud %s, suite %s, listens on %s", home->id, cs_suite_name(home->suite),
         cs_home_text(home, "listen"));
@@ -283,6 +326,12 @@ static void say_status(const cs_home *home, const json_t *report)
         (long long)json_integer_value(json_object_get(report, "credential")),
         (long long)json_integer_value(json_object_get(report, "enrolment")),
         (long long)json_integer_value(json_object_get(report, "index_row")));
+    cs_say("  keys of credentials in force: genuine TPM %lld, bound to a TPM %lld, stated %lld, "
+           "not attested %lld",
+        (long long)json_integer_value(json_object_get(attested, "genuine")),
+        (long long)json_integer_value(json_object_get(attested, "bound")),
+        (long long)json_integer_value(json_object_get(attested, "stated")),
+        (long long)json_integer_value(json_object_get(attested, "none")));
     cs_say("  audit entries %lld, sealed to %lld",
         (long long)json_integer_value(json_object_get(audit, "entries")),
         (long long)json_integer_value(json_object_get(audit, "sealed")));
@@ -294,6 +343,7 @@ static int run_status(const cs_arguments *arguments, cs_error *error)
     cs_home *home = NULL;
     cs_store *store = NULL;
     json_t *report = NULL;
+    json_t *attested = NULL;
     char path[CS_PATH_MAX];
     int rc = cs_home_open(&home, cs_arg(arguments, "dir"), CS_HOME_CLOUD, error);
 
@@ -303,6 +353,10 @@ static int run_status(const cs_arguments *arguments, cs_error *error)
     }
     if (rc == CS_OK)
         rc = cs_store_report(&report, store, tables, error);
+    if (rc == CS_OK)
+        rc = cs_attestation_report(&attested, store, cs_clock_ms(), error);
+    if (rc == CS_OK && json_object_set_new(report, "attested", attested) != 0)
+        rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
     if (rc == CS_OK && cs_arg_flag(arguments, "json")) {
         if (json_object_set_new(report, "id", json_string(home->id)) != 0 ||
             json_object_set_new(report, "suite", json_string(cs_suite_name(home->suite))) != 0)
@@ -321,6 +375,53 @@ static int run_status(const cs_arguments *arguments, cs_error *error)
     return rc;
 }
 
+/* -- attestation: what a TPM said when a party registered */
+
+static int print_attestation(const cs_attestation_found *found, const cs_buf *said,
+    const cs_arguments *arguments, cs_error *error)
+{
+    const char *file = cs_arg(arguments, "out");
+    int rc = CS_OK;
+
+    if (file != NULL && said->n > 0)
+        rc = cs_write_output(file, cs_view_buf(said), 0644, error);
+    if (rc == CS_OK && cs_arg_flag(arguments, "json"))
+        return cs_print_json(
+            json_pack("{s:b, s:s, s:s, s:I, s:s, s:o}", "ok", 1, "role", cs_arg(arguments, "role"),
+                "id", cs_arg(arguments, "id"), "serial", (json_int_t)found->serial, "attested",
+                cs_attested_name(found->attested), "attestation",
+                said->n == 0 ? json_null() : cs_hex_json(cs_view_buf(said))),
+            error);
+    if (rc == CS_OK && file == NULL)
+        cs_say("credential %llu: attested %s", (unsigned long long)found->serial,
+            cs_attested_name(found->attested));
+    return rc;
+}
+
+static int run_attestation(const cs_arguments *arguments, cs_error *error)
+{
+    cs_attestation_found found = {0};
+    opened_cloud cloud = {0};
+    cs_buf said = {0};
+    cs_role role;
+    int rc = cs_check_output(arguments, "out", false, error);
+
+    if (rc == CS_OK)
+        rc = cs_role_from_name(&role, cs_arg(arguments, "role"), error);
+    if (rc == CS_OK)
+        rc = cs_arg_text(arguments, "id", CS_ID_MAX, error);
+    if (rc == CS_OK)
+        rc = open_cloud(&cloud, arguments, error);
+    if (rc == CS_OK)
+        rc = cs_attestation_find(
+            &found, &said, cloud.server, cloud.worker, role, cs_arg(arguments, "id"), error);
+    if (rc == CS_OK)
+        rc = print_attestation(&found, &said, arguments, error);
+    cs_buf_free(&said);
+    close_cloud(&cloud);
+    return rc;
+}
+
 static int run_trust(const cs_arguments *arguments, cs_error *error)
 {
     return cs_run_trust(arguments, CS_HOME_CLOUD, error);
@@ -336,6 +437,10 @@ static const cs_option init_options[] = {
     {"suite", "NAME", false, "ed25519 (PKCS#11 tokens) or p256 (TPM); ed25519"},
     {"authority", "PEM", true, "the medical authorities to trust"},
     {"crl", "PEM", false, "their revocation lists"},
+    {"tpm-roots", "PEM", false,
+        "manufacturers of TPMs whose endorsement certificates are believed"},
+    {"require-attestation", "ROLES", false,
+        "who has to keep the keys in such a TPM: patient, doctor, hospital, cloud, with commas"},
     {"credential-days", "N", false, "how long a credential is good for; 365"},
     CS_LISTEN_OPTION,
     CS_JSON_OPTION,
@@ -361,6 +466,15 @@ static const cs_option revoke_options[] = {
     CS_OPTIONS_END,
 };
 
+static const cs_option attestation_options[] = {
+    CS_DIR_OPTION,
+    {"role", "ROLE", true, "patient, doctor, hospital or cloud"},
+    {"id", "ID", true, "whose keys"},
+    {"out", "FILE", false, "what the TPM said, as R1 carried it (docs/protocol.md)"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
 static const cs_option serve_options[] = {CS_DIR_OPTION, CS_SERVE_OPTIONS, CS_OPTIONS_END};
 static const cs_option status_options[] = {CS_DIR_OPTION, CS_JSON_OPTION, CS_OPTIONS_END};
 
@@ -376,6 +490,8 @@ static const cs_verb verbs[] = {
     {"serve", "answer registrations, publications and searches until told to stop", serve_options,
         "--dir cloud --listen 0.0.0.0:8440", run_serve},
     {"status", "what the cloud holds, in numbers", status_options, "--dir cloud", run_status},
+    {"attestation", "what a TPM said of a party's keys when it registered", attestation_options,
+        "--dir cloud --role patient --id P-1", run_attestation},
     {"trust", CS_TRUST_SUMMARY, cs_trust_options, "--dir cloud --crl crl.pem", run_trust},
     {"telecare init", "make the keys and the home of a telecare cloud, and a certificate request",
         cs_telecare_init_options,

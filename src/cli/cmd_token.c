@@ -92,8 +92,29 @@ typedef struct findings {
     size_t exposed;
     const char *sealed_label; /* NULL: S_X is not sealed */
     const char *decrypt_uri;
+    const char *endorsement; /* what others can know of this TPM; empty: no TPM */
     cs_error *error;
 } findings;
+
+/* One attestation key is made, as for a registration, and forgotten. */
+static int examine_endorsement(findings *found, cs_token *token)
+{
+    const cs_attestor_info *info;
+    cs_attestor *attestor = NULL;
+    int rc = cs_attestor_new(&attestor, token, found->error);
+
+    found->endorsement = "";
+    if (rc == CS_E_TOKEN_UNSUITABLE)
+        return CS_OK;
+    if (rc != CS_OK)
+        return rc;
+    info = cs_attestor_describe(attestor);
+    found->endorsement = !info->has_endorsement        ? "none"
+                         : info->certificate_size == 0 ? "key"
+                                                       : "certificate";
+    cs_attestor_free(&attestor);
+    return CS_OK;
+}
 
 static bool is_exposed(const cs_key_info *info)
 {
@@ -131,11 +152,12 @@ static int add_key(findings *found, const cs_key_info *info, const char *name, c
     const char *use =
         info->use >= CS_USE_SIGN && info->use <= CS_USE_PRF ? uses[info->use] : "other";
     char room[3];
-    json_t *entry = json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "name",
-        name, "slot", slot_of(found, name, room), "uri", info->uri, "use", use, "custody", custody,
-        "delivery", cs_key_delivery(info), "sensitive", info->sensitive, "extractable",
+    json_t *entry = json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:s, s:b}",
+        "name", name, "slot", slot_of(found, name, room), "uri", info->uri, "use", use, "custody",
+        custody, "delivery", cs_key_delivery(info), "sensitive", info->sensitive, "extractable",
         info->extractable, "local", info->local, "always_sensitive", info->always_sensitive,
-        "never_extractable", info->never_extractable);
+        "never_extractable", info->never_extractable, "attributes", info->attributes, "attestable",
+        info->attestable);
 
     if (json_array_append_new(found->keys, entry) != 0)
         return CS_FAIL(
@@ -160,6 +182,8 @@ static int examine_key(void *context, const cs_key_info *info)
         sealed.local = false;
         sealed.always_sensitive = false;
         sealed.never_extractable = false;
+        sealed.attestable = false;
+        sealed.attributes[0] = '\0';
         rc = add_key(found, &sealed, found->sealed_label, "sealed");
     }
     return rc;
@@ -186,7 +210,14 @@ static void print_keys(const findings *found)
             sensitive ? "sensitive" : "NOT SENSITIVE",
             extractable ? "EXTRACTABLE" : "not extractable",
             json_string_value(json_object_get(key, "delivery")));
+        if (json_string_value(json_object_get(key, "attributes"))[0] != '\0')
+            cs_say("%-24s %s; %s", "", json_string_value(json_object_get(key, "attributes")),
+                json_is_true(json_object_get(key, "attestable"))
+                    ? "the TPM attests it"
+                    : "NOT a key that the TPM could attest to others");
     }
+    if (found->endorsement[0] != '\0')
+        cs_say("endorsement: %s", found->endorsement);
 }
 
 static int report_keys(const findings *found, bool json, cs_error *error)
@@ -196,9 +227,9 @@ static int report_keys(const findings *found, bool json, cs_error *error)
 
     if (json)
         rc = cs_print_json(
-            json_pack("{s:b, s:{s:s, s:s, s:s}, s:I, s:O}", "ok", found->exposed == 0, "token",
-                "label", token->label, "serial", token->serial, "uri", token->uri, "exposed",
-                (json_int_t)found->exposed, "keys", found->keys),
+            json_pack("{s:b, s:{s:s, s:s, s:s, s:s}, s:I, s:O}", "ok", found->exposed == 0, "token",
+                "label", token->label, "serial", token->serial, "uri", token->uri, "endorsement",
+                found->endorsement, "exposed", (json_int_t)found->exposed, "keys", found->keys),
             error);
     else
         print_keys(found);
@@ -256,6 +287,8 @@ static int run_audit(const cs_arguments *arguments, cs_error *error)
     }
     if (rc == CS_OK)
         rc = cs_token_list_keys(token, examine_key, &found, error);
+    if (rc == CS_OK)
+        rc = examine_endorsement(&found, token);
     if (rc == CS_OK)
         rc = report_keys(&found, cs_arg_flag(arguments, "json"), error);
     cs_token_close(&token);

@@ -105,9 +105,9 @@ const char *cs_printable(char *out, size_t size, const char *text)
 
 json_t *cs_ops_json(cs_op_counts ops)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "sign", (json_int_t)ops.sign, "agree",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "sign", (json_int_t)ops.sign, "agree",
         (json_int_t)ops.agree, "scalar_mul", (json_int_t)ops.scalar_mul, "issue",
-        (json_int_t)ops.issue, "prf", (json_int_t)ops.prf);
+        (json_int_t)ops.issue, "prf", (json_int_t)ops.prf, "attest", (json_int_t)ops.attest);
 }
 
 json_t *cs_hex_json(cs_view bytes)

@@ -378,6 +378,18 @@ static int load_certificates(cs_actor *actor, cs_error *error)
     return rc;
 }
 
+/* Manufacturers of TPMs, where the cloud was told of some. */
+static int load_makers(cs_actor *actor, cs_error *error)
+{
+    cs_buf pem = {0};
+    int rc = read_if_there(actor->home, CS_TPM_MAKERS_FILE, CS_TPM_MAKERS_MAX, &pem, error);
+
+    if (rc == CS_OK && pem.n > 0)
+        rc = cs_trust_new(&actor->tpm_makers, cs_view_buf(&pem), (cs_view){0}, error);
+    cs_buf_free(&pem);
+    return rc;
+}
+
 static int never_revoked(void *context, uint64_t serial, bool *revoked, cs_error *error)
 {
     (void)context;
@@ -444,6 +456,8 @@ int cs_actor_open(cs_actor **out, cs_home *home, bool wants_cloud, cs_error *err
         rc = open_keys(actor, error);
     if (rc == CS_OK)
         rc = load_certificates(actor, error);
+    if (rc == CS_OK && home->kind == CS_HOME_CLOUD)
+        rc = load_makers(actor, error);
     if (rc == CS_OK && actor->party.cloud != NULL)
         rc = load_credential(actor, error);
     if (rc != CS_OK) {
@@ -485,6 +499,7 @@ void cs_actor_free(cs_actor **actor)
     cs_key_close(&(*actor)->storage);
     cs_token_close(&(*actor)->token);
     cs_trust_free(&(*actor)->trust);
+    cs_trust_free(&(*actor)->tpm_makers);
     cs_buf_free(&(*actor)->certificate);
     free(*actor);
     *actor = NULL;

@@ -34,6 +34,10 @@ void cs_home_undo(const cs_home *home);
 CS_MUST_CHECK int cs_actor_open_key(
     cs_key **out, const cs_actor *actor, const char *uri, cs_use use, cs_error *error);
 
+/* The manufacturers of TPMs that PC trusts: CA certificates, roots and intermediates, in PEM. */
+#define CS_TPM_MAKERS_FILE "tpm-makers.pem"
+#define CS_TPM_MAKERS_MAX ((size_t)1048576) /* all that there are fill some 200 KiB */
+
 /* authorities.pem with crl.pem; NULL where there are no authorities. */
 CS_MUST_CHECK int cs_home_read_trust(cs_trust **out, const cs_home *home, cs_error *error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/cloud_register.h"
 
+#include "service/attestations.h"
 #include "service/cloud_service.h"
 
 #include <chartseal/secret.h>
@@ -126,6 +127,8 @@ static int keep_credential(cs_worker *worker, const registration_rows *rows,
     row.sealed = cs_view_buf(&sealed);
     if (rc == CS_OK)
         rc = cs_store_put_credential(worker->store, &row, worker->world.env.now, error);
+    if (rc == CS_OK)
+        rc = cs_attestation_keep(worker->store, &rows->identity, credential->serial, who, error);
     cs_buf_free(&sealed);
     return rc;
 }
@@ -215,12 +218,17 @@ int cs_cloud_register(cs_server *server, cs_worker *worker, cs_view body, cs_dec
     if (rc == CS_OK) {
         cs_decision_party(decision, who.id, who.role);
         cs_decision_evidence(decision, who.h_request, who.signature);
-        rc = find_rows(rows, pc->storage, &who, error);
+        rc = cs_attestation_tell(decision, &who, error);
     }
+    /* before a code is taken for spent: who comes again with a TPM has other keys */
+    if (rc == CS_OK)
+        rc = cs_attestation_admit(server->home, &who, error);
+    if (rc == CS_OK)
+        rc = find_rows(rows, pc->storage, &who, error);
     if (rc == CS_OK)
         rc = register_party(server, worker, rows, &who, decision, &answer->body, error);
     /* Anybody can make a key and sign with it: a patient is known by the code alone. */
-    if (rc == CS_E_ENROLMENT && who.role == CS_ROLE_PATIENT)
+    if ((rc == CS_E_ENROLMENT || rc == CS_E_ATTESTATION) && who.role == CS_ROLE_PATIENT)
         decision->has_evidence = false;
     cs_secret_free(&rows);
     cs_wipe(&who, sizeof who);

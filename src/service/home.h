@@ -87,6 +87,7 @@ typedef struct cs_actor {
     cs_credential credential; /* raw_size 0: not registered yet */
     cs_buf certificate;       /* DER; empty: none */
     cs_trust *trust;          /* NULL: no authorities here */
+    cs_trust *tpm_makers;     /* PC: manufacturers of TPMs; NULL: none are known */
     cs_key *sign, *decrypt, *scalar, *issue, *storage;
     cs_party party;
 } cs_actor;

@@ -307,7 +307,7 @@ void cs_metrics_add_token_ops(cs_metrics *metrics, const char *procedure, cs_op_
         const char *name;
         uint64_t count;
     } verbs[] = {{"sign", ops.sign}, {"agree", ops.agree}, {"scalar_mul", ops.scalar_mul},
-        {"issue", ops.issue}, {"prf", ops.prf}};
+        {"issue", ops.issue}, {"prf", ops.prf}, {"attest", ops.attest}};
 
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         const cs_label labels[] = {{"procedure", procedure}, {"operation", verbs[i].name}};

@@ -67,6 +67,7 @@ int cs_world_open(cs_world *out, const cs_actor *actor, cs_store *store, cs_erro
     *out = (cs_world){
         .env = {.delta_t = CS_DELTA_T_DEFAULT,
             .trust = actor->trust,
+            .tpm_makers = actor->tpm_makers,
             .seen = ask_seen,
             .revoked = ask_revoked,
             .context = out},

@@ -6,6 +6,7 @@
 #include "cast.h"
 #include "soft_token.h"
 
+#include "service/attestations.h"
 #include "service/cloud_register.h"
 
 #include <chartseal/secret.h>
@@ -186,12 +187,104 @@ static void test_refused_before_the_token(void **state)
     finish(&second);
 }
 
+/* Where the policy wants a TPM, who has none is refused before the token is asked, leaves nothing
+ * that binds him or the code, and is admitted when the policy no longer wants it. */
+static void test_attestation_required(void **state)
+{
+    cs_decision decision = {.action = "register"};
+    cs_http_answer answer = {0};
+    cs_op_counts before;
+    cs_attestation_found found = {.attested = CS_ATTESTED_GENUINE};
+    cs_buf said = {0};
+    attempt a;
+
+    (void)state;
+    prepare(&a, &c.patient, 1);
+    assert_int_equal(
+        json_object_set_new(home.config, "require_attestation", json_string("janitor")), 0);
+    assert_fails(CS_E_MALFORMED,
+        cs_cloud_register(&server, &a.worker, cs_view_buf(&a.r1), &decision, &answer, error));
+    assert_int_equal(
+        json_object_set_new(home.config, "require_attestation", json_string("doctor,patient")), 0);
+    c.pc.memory.seen_count = 0;
+    before = cs_ops_of_thread();
+    assert_fails(CS_E_ATTESTATION,
+        cs_cloud_register(&server, &a.worker, cs_view_buf(&a.r1), &decision, &answer, error));
+    assert_false(decision.has_evidence);
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).issue, 0);
+    assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).prf, 0);
+    assert_int_equal(
+        json_object_set_new(home.config, "require_attestation", json_string("doctor")), 0);
+    c.pc.memory.seen_count = 0;
+    attempt_now(&a);
+    assert_int_equal(a.rc, CS_OK);
+    assert_ok(cs_attestation_find(&found, &said, &server, &a.worker, CS_ROLE_PATIENT, ID, error));
+    assert_int_equal(found.attested, CS_ATTESTED_NOT);
+    assert_int_equal(said.n, 0);
+    finish(&a);
+}
+
+static void test_roles(void **state)
+{
+    (void)state;
+    assert_ok(cs_attestation_check_roles("", error));
+    assert_ok(cs_attestation_check_roles("patient", error));
+    assert_ok(cs_attestation_check_roles("patient,doctor,hospital,cloud", error));
+    assert_fails(CS_E_USAGE, cs_attestation_check_roles("patient doctor", error));
+    assert_fails(CS_E_USAGE, cs_attestation_check_roles(",patient", error));
+    assert_fails(CS_E_USAGE, cs_attestation_check_roles("patientpatientpatient", error));
+}
+
+/* What was said is kept for one credential of one identity: elsewhere it does not open. */
+static void test_attestation_kept(void **state)
+{
+    cs_row_keys *keys = cs_secret_new(sizeof *keys);
+    cs_registration who = {.attested = CS_ATTESTED_BOUND, .attestation_size = 3};
+    cs_attestation_found found;
+    cs_credential_row row;
+    cs_buf said = {0}, sealed = {0};
+    cs_decision decision = {0};
+    unsigned level;
+    attempt a;
+
+    (void)state;
+    memcpy(who.attestation, "sai", 3);
+    assert_non_null(keys);
+    prepare(&a, &c.patient, 1);
+    attempt_now(&a);
+    assert_int_equal(a.rc, CS_OK);
+    assert_ok(cs_identity_keys(keys, c.pc.storage, CS_ROLE_PATIENT, ID, error));
+    assert_ok(cs_store_get_credential(a.worker.store, keys->row, &row, &sealed, error));
+    assert_ok(cs_attestation_keep(a.worker.store, keys, row.serial, &who, error));
+    assert_ok(cs_attestation_find(&found, &said, &server, &a.worker, CS_ROLE_PATIENT, ID, error));
+    assert_int_equal(found.attested, CS_ATTESTED_BOUND);
+    assert_true(cs_view_equal(cs_view_buf(&said), cs_view_str("sai")));
+    assert_ok(cs_attestation_tell(&decision, &who, error));
+    assert_non_null(strstr(decision.detail, "attested bound, h(attestation) "));
+    /* moved to another credential's number */
+    cs_buf_clear(&sealed);
+    assert_ok(cs_store_get_attestation(a.worker.store, row.serial, &level, &sealed, error));
+    row.serial++;
+    assert_ok(cs_store_put_credential(a.worker.store, &row, CAST_START, error));
+    assert_ok(
+        cs_store_put_attestation(a.worker.store, row.serial, level, cs_view_buf(&sealed), error));
+    assert_fails(CS_E_DECRYPT,
+        cs_attestation_find(&found, &said, &server, &a.worker, CS_ROLE_PATIENT, ID, error));
+    cs_secret_free(&keys);
+    cs_buf_free(&sealed);
+    cs_buf_free(&said);
+    finish(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_two_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stranger, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_before_the_token, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_attestation_required, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_attestation_kept, set_up, tear_down),
+        cmocka_unit_test(test_roles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
