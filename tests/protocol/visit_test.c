@@ -28,6 +28,63 @@ static void check_attested(cast *c, const backend *b)
     assert_int_equal(cs_ops_between(before, cs_ops_of_thread()).attest, want);
 }
 
+/* What PC takes for the TPM of the one who registers, altered as somebody would have it who shows
+ * another's. */
+static void without_endorsement(cs_registration *r)
+{
+    r->attested = CS_ATTESTED_STATED;
+}
+static void other_endorsement(cs_registration *r)
+{
+    memcpy(r->endorsement, r->puk_decrypt, sizeof r->endorsement);
+}
+static void other_attesting(cs_registration *r)
+{
+    r->attesting_name[2] ^= 1;
+}
+
+/* S_X that is sealed for another TPM, or attestation key, opens in none; and one that is not sealed
+ * is not taken by who has shown an endorsement key. Nothing is kept of it. */
+static void refuses_answer(cast *c, void (*alter)(cs_registration *), int code)
+{
+    static const uint8_t binding[CS_HASH_SIZE] = {1}, enrolment[CS_CODE_SIZE] = {1};
+    cast_actor *x = &c->patient;
+    const cs_registering_input input = {.role = x->role,
+        .id = x->id,
+        .token = x->token,
+        .label = "another",
+        .binding = CS_VIEW_ARRAY(binding),
+        .code = CS_VIEW_ARRAY(enrolment)};
+    cs_registering *registering = NULL;
+    cs_registration seen;
+    cs_credential credential;
+    cs_key *scalar = NULL;
+    cs_buf r1 = {0}, r2 = {0}, sealed = {0};
+
+    assert_ok(cs_registering_begin(&registering, &x->party, &x->env, &input, &r1, error));
+    assert_ok(cs_register_open(&seen, &c->pc.party, &c->pc.env, cs_view_buf(&r1), error));
+    alter(&seen);
+    assert_ok(cs_register_issue(&c->pc.party, &c->pc.env, &seen, c->pc.env.now,
+        c->pc.env.now + CAST_YEAR, cast_serial, c, &credential, &r2, error));
+    assert_fails(code, cs_registering_finish(registering, &x->env, cs_view_buf(&r2), &credential,
+                           &scalar, &sealed, error));
+    assert_null(scalar);
+    assert_int_equal(sealed.n, 0);
+    cs_registering_free(&registering);
+    cs_buf_free(&r1);
+    cs_buf_free(&r2);
+    cs_buf_free(&sealed);
+}
+
+static void check_other_tpm(cast *c, const backend *b)
+{
+    if (!b->simulator)
+        return;
+    refuses_answer(c, without_endorsement, CS_E_PEER);
+    refuses_answer(c, other_endorsement, CS_E_DECRYPT);
+    refuses_answer(c, other_attesting, CS_E_DECRYPT);
+}
+
 static void check_visit(const backend *b)
 {
     cast c;
@@ -52,6 +109,7 @@ static void check_visit(const backend *b)
     check_custody(&c.doctor, b->others);
     check_custody(&c.hospital, b->others);
     check_attested(&c, b);
+    check_other_tpm(&c, b);
     play_close(&p);
     cast_close(&c);
 }

@@ -112,7 +112,7 @@ static void test_mark_lost(void **state)
     check_refused(CS_E_CORRUPT);
     place_sql("PRAGMA user_version = -1");
     check_refused(CS_E_CORRUPT);
-    place_sql("PRAGMA user_version = 3");
+    place_sql("PRAGMA user_version = 4");
     store = place_open();
     cs_store_close(&store);
 }
@@ -152,7 +152,7 @@ static void test_future_schema(void **state)
 
     (void)state;
     cs_store_close(&store);
-    place_sql("PRAGMA user_version = 4");
+    place_sql("PRAGMA user_version = 5");
     check_refused(CS_E_SCHEMA);
     place_sql("PRAGMA user_version = 2147483647");
     check_refused(CS_E_SCHEMA);
