@@ -96,6 +96,7 @@ CS_MUST_CHECK int cs_public_key_decode(uint8_t puk[CS_PUK_SIZE], cs_view der, cs
 typedef struct cs_revocation {
     uint8_t serial[8];
     int64_t time_ms;
+    bool hold; /* certificateHold: it may be off the next list; else no reason is given */
 } cs_revocation;
 CS_MUST_CHECK int cs_crl_issue(cs_buf *out, cs_view ca_der, const cs_revocation *revoked,
     size_t count, uint64_t number, int64_t this_update, int64_t next_update, cs_sign_fn sign,

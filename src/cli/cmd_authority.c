@@ -155,14 +155,18 @@ static int which_serial(uint8_t serial[8], const cs_arguments *arguments, cs_err
     return rc;
 }
 
-static int write_list(const cs_arguments *arguments, const uint8_t *serial, cs_error *error)
+typedef int (*list_fn)(
+    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error);
+
+static int write_list(
+    const cs_arguments *arguments, list_fn change, const uint8_t *serial, cs_error *error)
 {
     cs_home *home = NULL;
     cs_actor *actor = NULL;
     int rc = open_authority(&home, &actor, arguments, error);
 
     if (rc == CS_OK)
-        rc = cs_authority_revoke(home, actor, serial, error);
+        rc = change(home, actor, serial, error);
     if (rc == CS_OK && cs_arg_flag(arguments, "json"))
         rc = cs_print_json(json_pack("{s:b, s:s+}", "ok", 1, "crl", home->dir, "/crl.pem"), error);
     else if (rc == CS_OK)
@@ -178,12 +182,23 @@ static int run_revoke(const cs_arguments *arguments, cs_error *error)
     uint8_t serial[8];
     int rc = which_serial(serial, arguments, error);
 
-    return rc == CS_OK ? write_list(arguments, serial, error) : rc;
+    if (rc != CS_OK)
+        return rc;
+    return write_list(arguments,
+        cs_arg_flag(arguments, "hold") ? cs_authority_hold : cs_authority_revoke, serial, error);
+}
+
+static int run_release(const cs_arguments *arguments, cs_error *error)
+{
+    uint8_t serial[8];
+    int rc = which_serial(serial, arguments, error);
+
+    return rc == CS_OK ? write_list(arguments, cs_authority_release, serial, error) : rc;
 }
 
 static int run_crl(const cs_arguments *arguments, cs_error *error)
 {
-    return write_list(arguments, NULL, error);
+    return write_list(arguments, cs_authority_revoke, NULL, error);
 }
 
 static const cs_option init_options[] = {
@@ -209,6 +224,15 @@ static const cs_option revoke_options[] = {
     CS_DIR_OPTION,
     {"serial", "HEX", false, "the certificate's serial number, 16 digits"},
     {"certificate", "FILE", false, "or the certificate (PEM)"},
+    {"hold", NULL, false, "until it is released: for a card that is looked for"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
+static const cs_option release_options[] = {
+    CS_DIR_OPTION,
+    {"serial", "HEX", false, "the certificate's serial number, 16 digits"},
+    {"certificate", "FILE", false, "or the certificate (PEM)"},
     CS_JSON_OPTION,
     CS_OPTIONS_END,
 };
@@ -223,6 +247,8 @@ static const cs_verb verbs[] = {
         issue_options, "--dir board --request doctor.csr --out doctor.pem", run_issue},
     {"revoke", "revoke a certificate and write the revocation list", revoke_options,
         "--dir board --certificate doctor.pem", run_revoke},
+    {"release", "take a certificate that was revoked with --hold off the revocation list",
+        release_options, "--dir board --certificate doctor.pem", run_release},
     {"crl", "write the revocation list again, before it is too old", crl_options, "--dir board",
         run_crl},
     {0},

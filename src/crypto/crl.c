@@ -6,6 +6,16 @@
 
 #define REVOKED_MAX 100000 /* some 38 bytes each, within CS_CRL_MAX */
 
+static bool set_hold(X509_REVOKED *entry)
+{
+    ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
+    bool set = reason != NULL && ASN1_ENUMERATED_set(reason, CRL_REASON_CERTIFICATE_HOLD) == 1 &&
+               X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason, 0, 0) == 1;
+
+    ASN1_ENUMERATED_free(reason);
+    return set;
+}
+
 static int add_revoked(X509_CRL *crl, const cs_revocation *item, cs_error *error)
 {
     X509_REVOKED *entry = X509_REVOKED_new();
@@ -17,7 +27,7 @@ static int add_revoked(X509_CRL *crl, const cs_revocation *item, cs_error *error
         rc = cs_x509_time(&time, item->time_ms, error);
     if (rc == CS_OK) {
         if (entry != NULL && X509_REVOKED_set_serialNumber(entry, serial) == 1 &&
-            X509_REVOKED_set_revocationDate(entry, time) == 1 &&
+            X509_REVOKED_set_revocationDate(entry, time) == 1 && (!item->hold || set_hold(entry)) &&
             X509_CRL_add0_revoked(crl, entry) == 1)
             entry = NULL; /* the list's now */
         else

@@ -34,8 +34,8 @@ static cs_view puk_of(const cs_actor *actor)
     return (cs_view){info->public_key, info->public_key_size};
 }
 
-/* -- issued.json: [{"serial", "name", "role", "id", "puk", "usage", "not_after", "revoked_at"}]; no
- * usage: "sign"
+/* -- issued.json: [{"serial", "name", "role", "id", "puk", "usage", "not_after", "revoked_at",
+ * "held"}]; no usage: "sign"
  * ----------------- */
 
 typedef struct ledger {
@@ -132,6 +132,16 @@ static int ledger_add(ledger *book, const cs_issued *issued, cs_error *error)
     return CS_OK;
 }
 
+static bool is_held(const json_t *entry)
+{
+    return json_is_true(json_object_get(entry, "held"));
+}
+
+static bool is_revoked(const json_t *entry)
+{
+    return json_integer_value(json_object_get(entry, "revoked_at")) != 0;
+}
+
 static bool member_is(const json_t *entry, const char *name, const char *text)
 {
     const char *own = json_string_value(json_object_get(entry, name));
@@ -153,7 +163,7 @@ static int ledger_check_free(
     {
         if (member_is(entry, "role", holder->role) && member_is(entry, "id", holder->id) &&
             !member_is(entry, "puk", puk) && member_is(entry, "usage", AGREE) == issued->agrees &&
-            json_integer_value(json_object_get(entry, "revoked_at")) == 0 &&
+            (!is_revoked(entry) || is_held(entry)) &&
             json_integer_value(json_object_get(entry, "not_after")) >= now)
             return CS_FAIL(error, CS_E_TAKEN,
                 "another key has certificate %s for %s '%s'; revoke that one first",
@@ -182,7 +192,8 @@ static int collect_revoked(const ledger *book, cs_revocation **out, size_t *coun
         const char *hex = json_string_value(json_object_get(entry, "serial"));
 
         list[n].time_ms = json_integer_value(json_object_get(entry, "revoked_at"));
-        if (list[n].time_ms == 0)
+        list[n].hold = is_held(entry);
+        if (!is_revoked(entry))
             continue;
         cs_buf_clear(&serial);
         rc = cs_unhex(&serial, hex == NULL ? "" : hex, error);
@@ -328,34 +339,67 @@ int cs_authority_issue(cs_home *home, const cs_actor *actor, cs_view request_pem
     return rc;
 }
 
-static int mark_revoked(const ledger *book, const uint8_t serial[8], cs_error *error)
-{
-    json_t *entry = ledger_find(book, serial);
-    char hex[SERIAL_HEX];
+typedef enum mark { MARK_REVOKED, MARK_HELD, MARK_RELEASED } mark;
 
-    if (entry == NULL) {
-        cs_hex((cs_view){serial, 8}, hex);
-        return CS_FAIL(error, CS_E_NOT_FOUND,
-            "no certificate with serial %s was issued here; see " ISSUED_NAME, hex);
-    }
-    if (json_integer_value(json_object_get(entry, "revoked_at")) == 0 &&
-        json_object_set_new(entry, "revoked_at", json_integer(cs_clock_ms())) != 0)
+static int set_revoked(json_t *entry, int64_t at, bool held, cs_error *error)
+{
+    if (json_object_set_new(entry, "revoked_at", json_integer(at)) != 0 ||
+        json_object_set_new(entry, "held", json_boolean(held)) != 0)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for the list of certificates");
     return CS_OK;
 }
 
-int cs_authority_revoke(
-    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error)
+static int set_mark(const ledger *book, mark to, const uint8_t serial[8], cs_error *error)
+{
+    json_t *entry = ledger_find(book, serial);
+    char hex[SERIAL_HEX];
+
+    cs_hex((cs_view){serial, 8}, hex);
+    if (entry == NULL)
+        return CS_FAIL(error, CS_E_NOT_FOUND,
+            "no certificate with serial %s was issued here; see " ISSUED_NAME, hex);
+    if (to == MARK_RELEASED && is_revoked(entry) && !is_held(entry))
+        return CS_FAIL(error, CS_E_REVOKED,
+            "certificate %s is revoked for good; issue a new one for a new key", hex);
+    if (to == MARK_RELEASED)
+        return set_revoked(entry, 0, false, error);
+    if (to == MARK_HELD)
+        return is_revoked(entry) ? CS_OK : set_revoked(entry, cs_clock_ms(), true, error);
+    if (is_revoked(entry) && !is_held(entry))
+        return CS_OK;
+    return set_revoked(entry, cs_clock_ms(), false, error);
+}
+
+static int write_marked(
+    cs_home *home, const cs_actor *actor, mark to, const uint8_t serial[8], cs_error *error)
 {
     ledger book;
     int rc = ledger_open(&book, home, error);
 
     if (rc == CS_OK && serial != NULL)
-        rc = mark_revoked(&book, serial, error);
+        rc = set_mark(&book, to, serial, error);
     if (rc == CS_OK && serial != NULL)
         rc = ledger_save(&book, home, error);
     if (rc == CS_OK)
         rc = write_crl(home, actor, cs_view_buf(&actor->certificate), &book, error);
     ledger_close(&book);
     return rc;
+}
+
+int cs_authority_revoke(
+    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error)
+{
+    return write_marked(home, actor, MARK_REVOKED, serial, error);
+}
+
+int cs_authority_hold(
+    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error)
+{
+    return write_marked(home, actor, MARK_HELD, serial, error);
+}
+
+int cs_authority_release(
+    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error)
+{
+    return write_marked(home, actor, MARK_RELEASED, serial, error);
 }

@@ -37,5 +37,12 @@ CS_MUST_CHECK int cs_authority_issue(cs_home *home, const cs_actor *actor, cs_vi
  * serial that was never issued here; one that is revoked already stays so. */
 CS_MUST_CHECK int cs_authority_revoke(
     cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error);
+/* The same until cs_authority_release (reason certificateHold): for a card that is looked for. One
+ * that is revoked stays so. Until then nobody else gets a certificate for that identity. */
+CS_MUST_CHECK int cs_authority_hold(
+    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error);
+/* CS_E_REVOKED: it is revoked for good. One that is neither stays as it is. */
+CS_MUST_CHECK int cs_authority_release(
+    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error);
 
 #endif

@@ -211,11 +211,26 @@ static cs_buf new_crl(const world *w, const uint8_t revoked[8], int64_t this_upd
 
 static void test_revocation(void **state)
 {
+    /* id-ce-cRLReasons, ENUMERATED 6 */
+    static const uint8_t reason_hold[] = {0x55, 0x1d, 0x15, 0x04, 0x03, 0x0a, 0x01, 0x06};
     const world *w = *state;
+    pair key = w->ca_key;
+    cs_revocation item = {.time_ms = NOW - DAY};
     cs_buf crl = new_crl(w, serial, NOW - SECOND);
     cs_trust *trust = new_trust(cs_view_buf(&w->ca), cs_view_buf(&crl));
 
     assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW), CS_E_REVOKED);
+    cs_trust_free(&trust);
+    cs_buf_free(&crl);
+
+    /* on hold it is refused, too, and the list says why */
+    item.hold = true;
+    memcpy(item.serial, serial, sizeof item.serial);
+    assert_ok(cs_crl_issue(
+        &crl, cs_view_buf(&w->ca), &item, 1, 1, NOW - SECOND, NOW + DAY, sign, &key, error));
+    trust = new_trust(cs_view_buf(&w->ca), cs_view_buf(&crl));
+    assert_int_equal(check(trust, cs_view_buf(&w->doctor), NOW), CS_E_REVOKED);
+    assert_non_null(memmem(crl.p, crl.n, reason_hold, sizeof reason_hold));
     cs_trust_free(&trust);
     cs_buf_free(&crl);
 
