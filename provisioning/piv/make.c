@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of a run. */
-#include "piv/run.h"
+#include "piv/life.h"
 #include "room.h"
 
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#define PIN_FIELD 8 /* padded with FF */
-#define CHANGE_REFERENCE 0x24
 #define GENERATE 0x47
 
 static const char factory_pin[] = "123456", factory_puk[] = "12345678";
 
 /* -- is this the card? */
 
-static int check_card(cs_piv *card, const cs_piv_run *run, cs_piv_info *info, cs_error *error)
+int piv_check_card(cs_piv *card, const cs_piv_run *run, cs_piv_info *info, cs_error *error)
 {
     int rc = cs_piv_describe(card, info, error);
 
@@ -77,35 +75,17 @@ static int do_admin(cs_piv *card, cs_piv_run *run, const cs_piv_info *info, cs_e
     return rc == YKPIV_OK ? CS_OK : piv_fail(card, "replacing the management key", rc, error);
 }
 
-/* By a command of our own: libykpiv keeps a copy of a PIN that it changes. */
-static int change(
-    cs_piv *card, uint8_t reference, const char *before, const char *after, cs_error *error)
-{
-    uint8_t data[2 * PIN_FIELD], answer[PIV_ANSWER_MAX];
-    piv_read command = {
-        "replacing PIN or PUK", CHANGE_REFERENCE, 0, reference, CS_VIEW_ARRAY(data)};
-    size_t n;
-    int rc;
-
-    memset(data, 0xff, sizeof data);
-    memcpy(data, before, strnlen(before, PIN_FIELD));
-    memcpy(data + PIN_FIELD, after, strnlen(after, PIN_FIELD));
-    rc = piv_write(card, &command, answer, &n, error);
-    cs_wipe(data, sizeof data);
-    return rc;
-}
-
 static int do_puk(cs_piv *card, cs_piv_run *run, const cs_piv_info *info, cs_error *error)
 {
     return info->puk_is_default == CS_PIV_YES
-               ? change(card, PIV_REFERENCE_PUK, factory_puk, run->puk, error)
+               ? piv_change(card, PIV_REFERENCE_PUK, factory_puk, run->puk, error)
                : CS_OK;
 }
 
 static int do_pin(cs_piv *card, cs_piv_run *run, const cs_piv_info *info, cs_error *error)
 {
     return info->pin_is_default == CS_PIV_YES
-               ? change(card, PIV_REFERENCE_PIN, factory_pin, run->pin, error)
+               ? piv_change(card, PIV_REFERENCE_PIN, factory_pin, run->pin, error)
                : CS_OK;
 }
 
@@ -194,7 +174,7 @@ static int mark(
 int cs_piv_make(cs_piv *card, cs_piv_run *run, cs_piv_save_fn save, void *context, cs_error *error)
 {
     cs_piv_info info;
-    int rc = check_card(card, run, &info, error);
+    int rc = piv_check_card(card, run, &info, error);
 
     if (rc == CS_OK && run->done == CS_PIV_NEW) {
         rc = check_new(card, &info, error);
@@ -211,6 +191,20 @@ int cs_piv_make(cs_piv *card, cs_piv_run *run, cs_piv_save_fn save, void *contex
             rc = mark(run, steps[i].step, save, context, error);
     }
     return rc;
+}
+
+int cs_piv_renew_keys(
+    cs_piv *card, cs_piv_run *run, cs_piv_save_fn save, void *context, cs_error *error)
+{
+    cs_piv_info info;
+    int rc = piv_check_card(card, run, &info, error);
+
+    if (rc == CS_OK && run->done < CS_PIV_OBJECTS)
+        rc = CS_FAIL(error, CS_E_ORDER,
+            "the card is not made yet; `chartseal card provision` goes on with it");
+    if (rc == CS_OK && run->done > CS_PIV_OBJECTS)
+        rc = mark(run, CS_PIV_OBJECTS, save, context, error);
+    return rc == CS_OK ? cs_piv_make(card, run, save, context, error) : rc;
 }
 
 /* -- certificates */
@@ -234,8 +228,25 @@ static int check_certificate(
                            (X509_get_key_usage(certificate) & usage) == 0))
         rc = CS_FAIL(error, CS_E_CERTIFICATE,
             "the certificate to %s does not have that key usage; ask for one that has", use);
+    if (rc == CS_OK && X509_cmp_time(X509_get0_notAfter(certificate), NULL) <= 0)
+        rc = CS_FAIL(error, CS_E_EXPIRED, "the certificate to %s is expired; get a new one", use);
     X509_free(certificate);
     return rc;
+}
+
+int cs_piv_check_certificates(
+    const cs_piv_run *run, cs_view sign_certificate, cs_view agree_certificate, cs_error *error)
+{
+    int rc;
+
+    if (run->done < CS_PIV_AGREE)
+        return CS_FAIL(error, CS_E_ORDER,
+            "the card's keys are not made yet; run `chartseal card provision` without "
+            "certificates first");
+    rc = check_certificate(sign_certificate, run->sign_puk, KU_DIGITAL_SIGNATURE, "sign", error);
+    return rc == CS_OK ? check_certificate(
+                             agree_certificate, run->agree_puk, KU_KEY_AGREEMENT, "agree", error)
+                       : rc;
 }
 
 static int write_certificate(cs_piv *card, uint8_t reference, cs_view der, cs_error *error)
@@ -254,17 +265,10 @@ int cs_piv_finish(cs_piv *card, cs_piv_run *run, cs_view sign_certificate,
     cs_view agree_certificate, cs_piv_save_fn save, void *context, cs_error *error)
 {
     cs_piv_info info;
-    int rc = check_card(card, run, &info, error);
+    int rc = piv_check_card(card, run, &info, error);
 
-    if (rc == CS_OK && run->done < CS_PIV_AGREE)
-        rc = CS_FAIL(error, CS_E_ORDER,
-            "the card's keys are not made yet; run `chartseal card provision` without "
-            "certificates first");
     if (rc == CS_OK)
-        rc =
-            check_certificate(sign_certificate, run->sign_puk, KU_DIGITAL_SIGNATURE, "sign", error);
-    if (rc == CS_OK)
-        rc = check_certificate(agree_certificate, run->agree_puk, KU_KEY_AGREEMENT, "agree", error);
+        rc = cs_piv_check_certificates(run, sign_certificate, agree_certificate, error);
     if (rc == CS_OK)
         rc = authenticate(card, run, false, error);
     if (rc == CS_OK)

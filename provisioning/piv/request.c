@@ -7,30 +7,14 @@
 #include <string.h>
 
 #define PIN_FIELD 8
-#define TRIES_FACTORY 3 /* of a card that came new, and whose PIN has not been refused since */
-#define TRIES_MOST 255  /* the most a card can be set to */
+#define TRIES_MOST 255 /* the most a card can be set to */
 #define TAG_TEMPLATE 0x7c
 #define TAG_RESPONSE 0x82
 
 typedef struct signing {
     cs_piv *card;
-    const cs_piv_run *run;
+    const char *pin;
 } signing;
-
-static int verify(cs_piv *card, const char *pin, cs_error *error)
-{
-    uint8_t data[PIN_FIELD], answer[PIV_ANSWER_MAX];
-    piv_read command = {
-        "showing the PIN", YKPIV_INS_VERIFY, 0, PIV_REFERENCE_PIN, CS_VIEW_ARRAY(data)};
-    size_t n;
-    int rc;
-
-    memset(data, 0xff, sizeof data);
-    memcpy(data, pin, strnlen(pin, PIN_FIELD));
-    rc = piv_write(card, &command, answer, &n, error);
-    cs_wipe(data, sizeof data);
-    return rc;
-}
 
 static bool raw_signature(cs_view answer, uint8_t out[CS_SIGNATURE_SIZE])
 {
@@ -59,7 +43,7 @@ static int sign(void *context, const uint8_t digest[CS_HASH_SIZE],
     piv_read command = {"signing", YKPIV_INS_AUTHENTICATE, YKPIV_ALGO_ECCP256, YKPIV_KEY_SIGNATURE,
         CS_VIEW_ARRAY(data)};
     size_t n = 0;
-    int rc = verify(s->card, s->run->pin, error);
+    int rc = piv_verify(s->card, s->pin, error);
 
     memcpy(data + 6, digest, CS_HASH_SIZE);
     if (rc == CS_OK)
@@ -70,22 +54,17 @@ static int sign(void *context, const uint8_t digest[CS_HASH_SIZE],
     return rc;
 }
 
-int cs_piv_request(
-    cs_piv *card, const cs_piv_run *run, const cs_subject *subject, cs_buf *out, cs_error *error)
+int cs_piv_request(cs_piv *card, const cs_piv_run *run, const cs_piv_shown *shown,
+    const cs_subject *subject, cs_buf *out, cs_error *error)
 {
-    signing s = {card, run};
-    int tries, rc;
+    signing s = {card, shown == NULL ? run->pin : shown->pin};
+    int rc;
 
     if (run->done < CS_PIV_SIGN)
         return CS_FAIL(error, CS_E_ORDER, "the card's signing key is not made yet");
-    rc = piv_count_tries(card, &tries, error);
+    rc = piv_check_pin_tries(card, shown == NULL, shown != NULL && shown->force, error);
     if (rc != CS_OK)
         return rc;
-    if (tries >= 0 && tries < TRIES_FACTORY)
-        return CS_FAIL(error, CS_E_PIN_WRONG,
-            "the card in reader %s has refused a PIN (%d tries are left): the record's is not sent "
-            "again; wipe the card and make it anew",
-            card->reader, tries);
     return cs_request_make(out, subject, CS_VIEW_ARRAY(run->sign_puk), sign, &s, error);
 }
 

@@ -4,7 +4,7 @@
 
 /* The room, inside. */
 
-#include "piv/piv.h"
+#include "piv/run.h"
 
 #include "crypto/x509.h"
 
@@ -44,6 +44,18 @@ CS_MUST_CHECK int piv_object(
 /* PIN tries that are left, which costs none; -1: the PIN is verified, and the card does not tell.
  */
 CS_MUST_CHECK int piv_count_tries(cs_piv *card, int *tries, cs_error *error);
+
+/* PINs: one shown, one replaced (PIV_REFERENCE_PIN or _PUK); and whether the card may be sent one,
+ * the record's or another. */
+CS_MUST_CHECK int piv_verify(cs_piv *card, const char *pin, cs_error *error);
+CS_MUST_CHECK int piv_change(
+    cs_piv *card, uint8_t reference, const char *before, const char *after, cs_error *error);
+CS_MUST_CHECK int piv_check_pin_tries(cs_piv *card, bool of_record, bool force, cs_error *error);
+void piv_random_digits(char out[CS_PIV_PIN_SIZE + 1]);
+
+/* Is the card that of the run, with Yubico's extensions? */
+CS_MUST_CHECK int piv_check_card(
+    cs_piv *card, const cs_piv_run *run, cs_piv_info *info, cs_error *error);
 
 /* What the card tells of the key in out->reference. */
 CS_MUST_CHECK int piv_read_key(cs_piv *card, cs_piv_slot *out, cs_error *error);

@@ -21,7 +21,7 @@ const char *cs_piv_step_name(cs_piv_step step)
 }
 
 /* Uniform: a byte that would favour the low digits is thrown away. */
-static void random_digits(char out[CS_PIV_PIN_SIZE + 1])
+void piv_random_digits(char out[CS_PIV_PIN_SIZE + 1])
 {
     for (size_t i = 0; i < CS_PIV_PIN_SIZE;) {
         uint8_t byte;
@@ -49,8 +49,8 @@ int cs_piv_run_new(cs_piv_run **out, cs_piv *card, cs_error *error)
         return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a card's secrets");
     run->serial = serial;
     cs_random(run->admin_key, sizeof run->admin_key);
-    random_digits(run->pin);
-    random_digits(run->puk);
+    piv_random_digits(run->pin);
+    piv_random_digits(run->puk);
     *out = run;
     return CS_OK;
 }

@@ -61,11 +61,21 @@ typedef int (*cs_piv_save_fn)(void *context, const cs_piv_run *run, cs_error *er
  * CS_E_TOKEN_UNSUITABLE. */
 CS_MUST_CHECK int cs_piv_make(
     cs_piv *card, cs_piv_run *run, cs_piv_save_fn save, void *context, cs_error *error);
+/* A PIN that its holder shows; force: on the last try, too. */
+typedef struct cs_piv_shown {
+    const char *pin;
+    bool force;
+} cs_piv_shown;
 /* A request (PKCS#10, DER appended) for the key in 9C, signed by it: one VERIFY, one signature.
- * CS_E_PIN_WRONG: the card has refused a PIN before or now; it is not sent twice. */
-CS_MUST_CHECK int cs_piv_request(
-    cs_piv *card, const cs_piv_run *run, const cs_subject *subject, cs_buf *out, cs_error *error);
-/* The last step. Certificates in DER. CS_E_CERTIFICATE: of another key, or for another use. */
+ * shown: NULL for the record's PIN, which a card that has refused one is not sent again
+ * (CS_E_PIN_WRONG). CS_E_PIN_FINAL_TRY, CS_E_PIN_LOCKED. */
+CS_MUST_CHECK int cs_piv_request(cs_piv *card, const cs_piv_run *run, const cs_piv_shown *shown,
+    const cs_subject *subject, cs_buf *out, cs_error *error);
+/* Certificates in DER for the run's keys: CS_E_CERTIFICATE: of another key, or for another use;
+ * CS_E_EXPIRED. */
+CS_MUST_CHECK int cs_piv_check_certificates(
+    const cs_piv_run *run, cs_view sign_certificate, cs_view agree_certificate, cs_error *error);
+/* The last step, with certificates that are good. */
 CS_MUST_CHECK int cs_piv_finish(cs_piv *card, cs_piv_run *run, cs_view sign_certificate,
     cs_view agree_certificate, cs_piv_save_fn save, void *context, cs_error *error);
 

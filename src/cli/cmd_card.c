@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/card_provision.h"
+#include "cli/card_verbs.h"
 #include "cli/cli.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
@@ -138,7 +138,7 @@ static int run_show(const cs_arguments *arguments, cs_error *error)
 }
 
 static const cs_option show_options[] = {
-    {"reader", "NAME", false, "the reader the card is in; otherwise the only PIV card there is"},
+    CS_CARD_READER_OPTION,
     CS_JSON_OPTION,
     CS_OPTIONS_END,
 };
@@ -149,6 +149,16 @@ static const cs_verb verbs[] = {
     {"provision", "make a doctor's card of a new one, or go on where a run ended early",
         cs_card_provision_options, "--dir cards/17 --name \"Dr. E. Koch\" --id D-17",
         cs_card_provision},
+    {"change-pin", "another PIN, by the old one", cs_card_change_pin_options, "--serial 12648430",
+        cs_card_change_pin},
+    {"unblock", "a fresh PIN by the desk's PUK, and a letter for it", cs_card_unblock_options,
+        "--dir cards/17", cs_card_unblock},
+    {"renew", "requests again, for the same keys or new ones; then new certificates",
+        cs_card_renew_options, "--dir cards/17 --pin-file pin", cs_card_renew},
+    {"suspend", "a card that is looked for counts no more, until it is found",
+        cs_card_suspend_options, "--dir cards/17 --authority board", cs_card_suspend},
+    {"revoke", "a card counts no more, at the authority and at the cloud", cs_card_revoke_options,
+        "--dir cards/17 --authority board --cloud cloud", cs_card_revoke},
     {"wipe", "make a card as it came from the factory; its keys are destroyed",
         cs_card_wipe_options, "--serial 12648430", cs_card_wipe},
     {0},
