@@ -19,8 +19,8 @@ typedef struct withdrawal {
     const cs_arguments *arguments;
     const char *dir;
     cs_holder holder;
-    uint8_t serials[2][8]; /* of sign.pem and agree.pem */
-    uint64_t credential;   /* 0: none was found */
+    cs_marking markings[2]; /* sign.pem, agree.pem, and what else those keys have */
+    uint64_t credential;    /* 0: none was found */
 } withdrawal;
 
 static const char *const certificates[] = {"sign.pem", "agree.pem"};
@@ -32,9 +32,10 @@ static int read_card(withdrawal *w, cs_error *error)
     for (size_t i = 0; rc == CS_OK && i < 2; i++) {
         cs_buf der = {0};
 
+        w->markings[i].whole_key = true;
         rc = cs_desk_certificate(&der, w->dir, certificates[i], error);
         if (rc == CS_OK)
-            rc = cs_certificate_serial(cs_view_buf(&der), w->serials[i], error);
+            rc = cs_certificate_serial(cs_view_buf(&der), w->markings[i].serial, error);
         cs_buf_free(&der);
     }
     return rc;
@@ -43,7 +44,7 @@ static int read_card(withdrawal *w, cs_error *error)
 /* -- at the authority */
 
 typedef int (*list_fn)(
-    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error);
+    cs_home *home, const cs_actor *actor, const cs_marking *marking, cs_error *error);
 
 static int change_list(const withdrawal *w, list_fn change, cs_error *error)
 {
@@ -54,7 +55,7 @@ static int change_list(const withdrawal *w, list_fn change, cs_error *error)
     if (rc == CS_OK)
         rc = cs_actor_open(&actor, home, false, error);
     for (size_t i = 0; rc == CS_OK && i < 2; i++)
-        rc = change(home, actor, w->serials[i], error);
+        rc = change(home, actor, &w->markings[i], error);
     cs_actor_free(&actor);
     cs_home_free(&home);
     return rc;
@@ -92,8 +93,8 @@ static int revoke_credential(withdrawal *w, cs_error *error)
 static void say_commands(const withdrawal *w, const char *verb)
 {
     for (size_t i = 0; i < 2; i++)
-        cs_say("  chartseal authority %s --dir AUTHORITY --certificate %s/%s", verb, w->dir,
-            certificates[i]);
+        cs_say("  chartseal authority %s --dir AUTHORITY --whole-key --certificate %s/%s", verb,
+            w->dir, certificates[i]);
 }
 
 static void say_authority(const withdrawal *w, const char *done, const char *verb)
@@ -101,7 +102,8 @@ static void say_authority(const withdrawal *w, const char *done, const char *ver
     const char *authority = cs_arg(w->arguments, "authority");
 
     if (authority != NULL) {
-        cs_say("%s both certificates: %s/crl.pem. Everybody who trusts this authority needs it:",
+        cs_say("%s the certificates of both keys: %s/crl.pem. Everybody who trusts this authority "
+               "needs it:",
             done, authority);
         cs_say("  chartseal cloud trust --dir CLOUD --crl %s/crl.pem   # and hospital, doctor, "
                "patient",
@@ -135,8 +137,8 @@ static int print_withdrawal(const withdrawal *w, cs_error *error)
 
     return cs_print_json(
         json_pack("{s:b, s:s, s:[o, o], s:b, s:b, s:o}", "ok", 1, "id", w->holder.id,
-            "certificates", cs_hex_json(CS_VIEW_ARRAY(w->serials[0])),
-            cs_hex_json(CS_VIEW_ARRAY(w->serials[1])), "authority",
+            "certificates", cs_hex_json(CS_VIEW_ARRAY(w->markings[0].serial)),
+            cs_hex_json(CS_VIEW_ARRAY(w->markings[1].serial)), "authority",
             cs_arg(w->arguments, "authority") != NULL, "cloud", cloud, "credential",
             w->credential == 0 ? json_null() : json_integer((json_int_t)w->credential)),
         error);

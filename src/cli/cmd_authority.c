@@ -156,17 +156,19 @@ static int which_serial(uint8_t serial[8], const cs_arguments *arguments, cs_err
 }
 
 typedef int (*list_fn)(
-    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error);
+    cs_home *home, const cs_actor *actor, const cs_marking *marking, cs_error *error);
 
+/* change == NULL: the list as it is. */
 static int write_list(
-    const cs_arguments *arguments, list_fn change, const uint8_t *serial, cs_error *error)
+    const cs_arguments *arguments, list_fn change, const cs_marking *marking, cs_error *error)
 {
     cs_home *home = NULL;
     cs_actor *actor = NULL;
     int rc = open_authority(&home, &actor, arguments, error);
 
     if (rc == CS_OK)
-        rc = change(home, actor, serial, error);
+        rc = change == NULL ? cs_authority_list(home, actor, error)
+                            : change(home, actor, marking, error);
     if (rc == CS_OK && cs_arg_flag(arguments, "json"))
         rc = cs_print_json(json_pack("{s:b, s:s+}", "ok", 1, "crl", home->dir, "/crl.pem"), error);
     else if (rc == CS_OK)
@@ -179,26 +181,26 @@ static int write_list(
 
 static int run_revoke(const cs_arguments *arguments, cs_error *error)
 {
-    uint8_t serial[8];
-    int rc = which_serial(serial, arguments, error);
+    cs_marking marking = {.whole_key = cs_arg_flag(arguments, "whole-key")};
+    int rc = which_serial(marking.serial, arguments, error);
 
     if (rc != CS_OK)
         return rc;
     return write_list(arguments,
-        cs_arg_flag(arguments, "hold") ? cs_authority_hold : cs_authority_revoke, serial, error);
+        cs_arg_flag(arguments, "hold") ? cs_authority_hold : cs_authority_revoke, &marking, error);
 }
 
 static int run_release(const cs_arguments *arguments, cs_error *error)
 {
-    uint8_t serial[8];
-    int rc = which_serial(serial, arguments, error);
+    cs_marking marking = {.whole_key = cs_arg_flag(arguments, "whole-key")};
+    int rc = which_serial(marking.serial, arguments, error);
 
-    return rc == CS_OK ? write_list(arguments, cs_authority_release, serial, error) : rc;
+    return rc == CS_OK ? write_list(arguments, cs_authority_release, &marking, error) : rc;
 }
 
 static int run_crl(const cs_arguments *arguments, cs_error *error)
 {
-    return write_list(arguments, cs_authority_revoke, NULL, error);
+    return write_list(arguments, NULL, NULL, error);
 }
 
 static const cs_option init_options[] = {
@@ -224,6 +226,7 @@ static const cs_option revoke_options[] = {
     CS_DIR_OPTION,
     {"serial", "HEX", false, "the certificate's serial number, 16 digits"},
     {"certificate", "FILE", false, "or the certificate (PEM)"},
+    {"whole-key", NULL, false, "every certificate of its key: a renewal leaves several"},
     {"hold", NULL, false, "until it is released: for a card that is looked for"},
     CS_JSON_OPTION,
     CS_OPTIONS_END,
@@ -233,6 +236,7 @@ static const cs_option release_options[] = {
     CS_DIR_OPTION,
     {"serial", "HEX", false, "the certificate's serial number, 16 digits"},
     {"certificate", "FILE", false, "or the certificate (PEM)"},
+    {"whole-key", NULL, false, "every certificate of its key that is on hold"},
     CS_JSON_OPTION,
     CS_OPTIONS_END,
 };

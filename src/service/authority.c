@@ -349,57 +349,78 @@ static int set_revoked(json_t *entry, int64_t at, bool held, cs_error *error)
     return CS_OK;
 }
 
-static int set_mark(const ledger *book, mark to, const uint8_t serial[8], cs_error *error)
+/* A certificate that is revoked for good stays so. */
+static int set_mark(json_t *entry, mark to, cs_error *error)
 {
-    json_t *entry = ledger_find(book, serial);
-    char hex[SERIAL_HEX];
+    bool for_good = is_revoked(entry) && !is_held(entry);
 
-    cs_hex((cs_view){serial, 8}, hex);
+    if (for_good || (to == MARK_HELD && is_held(entry)))
+        return CS_OK;
+    return set_revoked(entry, to == MARK_RELEASED ? 0 : cs_clock_ms(), to == MARK_HELD, error);
+}
+
+static int mark_one(
+    const ledger *book, const cs_marking *marking, mark to, const char *hex, cs_error *error)
+{
+    json_t *entry = ledger_find(book, marking->serial), *other;
+    const char *puk = json_string_value(json_object_get(entry, "puk"));
+    int rc = CS_OK;
+    size_t i;
+
     if (entry == NULL)
         return CS_FAIL(error, CS_E_NOT_FOUND,
             "no certificate with serial %s was issued here; see " ISSUED_NAME, hex);
     if (to == MARK_RELEASED && is_revoked(entry) && !is_held(entry))
         return CS_FAIL(error, CS_E_REVOKED,
             "certificate %s is revoked for good; issue a new one for a new key", hex);
-    if (to == MARK_RELEASED)
-        return set_revoked(entry, 0, false, error);
-    if (to == MARK_HELD)
-        return is_revoked(entry) ? CS_OK : set_revoked(entry, cs_clock_ms(), true, error);
-    if (is_revoked(entry) && !is_held(entry))
-        return CS_OK;
-    return set_revoked(entry, cs_clock_ms(), false, error);
+    if (!marking->whole_key || puk == NULL)
+        return set_mark(entry, to, error);
+    json_array_foreach(book->entries, i, other)
+    {
+        if (rc == CS_OK && member_is(other, "puk", puk))
+            rc = set_mark(other, to, error);
+    }
+    return rc;
 }
 
 static int write_marked(
-    cs_home *home, const cs_actor *actor, mark to, const uint8_t serial[8], cs_error *error)
+    cs_home *home, const cs_actor *actor, const cs_marking *marking, mark to, cs_error *error)
 {
+    char hex[SERIAL_HEX];
     ledger book;
     int rc = ledger_open(&book, home, error);
 
-    if (rc == CS_OK && serial != NULL)
-        rc = set_mark(&book, to, serial, error);
-    if (rc == CS_OK && serial != NULL)
-        rc = ledger_save(&book, home, error);
+    if (rc == CS_OK && marking != NULL) {
+        cs_hex((cs_view){marking->serial, 8}, hex);
+        rc = mark_one(&book, marking, to, hex, error);
+        if (rc == CS_OK)
+            rc = ledger_save(&book, home, error);
+    }
     if (rc == CS_OK)
         rc = write_crl(home, actor, cs_view_buf(&actor->certificate), &book, error);
     ledger_close(&book);
     return rc;
 }
 
-int cs_authority_revoke(
-    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error)
+int cs_authority_list(cs_home *home, const cs_actor *actor, cs_error *error)
 {
-    return write_marked(home, actor, MARK_REVOKED, serial, error);
+    return write_marked(home, actor, NULL, MARK_REVOKED, error);
+}
+
+int cs_authority_revoke(
+    cs_home *home, const cs_actor *actor, const cs_marking *marking, cs_error *error)
+{
+    return write_marked(home, actor, marking, MARK_REVOKED, error);
 }
 
 int cs_authority_hold(
-    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error)
+    cs_home *home, const cs_actor *actor, const cs_marking *marking, cs_error *error)
 {
-    return write_marked(home, actor, MARK_HELD, serial, error);
+    return write_marked(home, actor, marking, MARK_HELD, error);
 }
 
 int cs_authority_release(
-    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error)
+    cs_home *home, const cs_actor *actor, const cs_marking *marking, cs_error *error)
 {
-    return write_marked(home, actor, MARK_RELEASED, serial, error);
+    return write_marked(home, actor, marking, MARK_RELEASED, error);
 }

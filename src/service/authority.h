@@ -33,16 +33,24 @@ CS_MUST_CHECK int cs_authority_found(cs_home *home, const cs_actor *actor, cs_er
  * that is neither revoked nor past its dates. The certificate (PEM) is appended to out. */
 CS_MUST_CHECK int cs_authority_issue(cs_home *home, const cs_actor *actor, cs_view request_pem,
     cs_view agree_pem, int64_t days, cs_issued *issued, cs_buf *out, cs_error *error);
-/* Write crl.pem again, with one more certificate revoked (serial NULL: none). CS_E_NOT_FOUND for a
- * serial that was never issued here; one that is revoked already stays so. */
+/* Write crl.pem again. */
+CS_MUST_CHECK int cs_authority_list(cs_home *home, const cs_actor *actor, cs_error *error);
+
+/* The same, with one more certificate revoked. A key may have several, as after a renewal: with
+ * whole_key all of them, for a key that is lost. CS_E_NOT_FOUND for a serial that was never issued
+ * here; one that is revoked already stays so. */
+typedef struct cs_marking {
+    uint8_t serial[8];
+    bool whole_key;
+} cs_marking;
 CS_MUST_CHECK int cs_authority_revoke(
-    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error);
+    cs_home *home, const cs_actor *actor, const cs_marking *marking, cs_error *error);
 /* The same until cs_authority_release (reason certificateHold): for a card that is looked for. One
  * that is revoked stays so. Until then nobody else gets a certificate for that identity. */
 CS_MUST_CHECK int cs_authority_hold(
-    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error);
+    cs_home *home, const cs_actor *actor, const cs_marking *marking, cs_error *error);
 /* CS_E_REVOKED: it is revoked for good. One that is neither stays as it is. */
 CS_MUST_CHECK int cs_authority_release(
-    cs_home *home, const cs_actor *actor, const uint8_t serial[8], cs_error *error);
+    cs_home *home, const cs_actor *actor, const cs_marking *marking, cs_error *error);
 
 #endif
