@@ -17,12 +17,6 @@
 #define ENDS (CAST_START + 30 * 24 * CAST_HOUR)
 #define CONTENT_SIZE 200000 /* four blocks */
 
-static cs_token *make_soft(const char *name)
-{
-    (void)name;
-    return cs_soft_token_new();
-}
-
 static cast c;
 static char dir[] = "/tmp/chartseal-telecare.XXXXXX";
 static cs_home home = {.kind = CS_HOME_TELECARE, .id = "telecare.example"};
