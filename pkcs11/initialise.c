@@ -8,6 +8,8 @@
 typedef struct making {
     unsigned char label[32]; /* blank-padded, as Cryptoki has it */
     cs_pin so_pin, pin;
+    bool again;               /* a token of that label is one that was begun */
+    cs_token_vacancy vacancy; /* for cs_token_find_vacancy */
 } making;
 
 static int refuse_label(void *context, const p11_slot *slot, cs_error *error)
@@ -49,14 +51,24 @@ static int find_label(void *context, const p11_slot *slot, cs_error *error)
     return 1;
 }
 
-static int check_length(const p11_slot *slot, const cs_pin *pin, const char *what, cs_error *error)
+/* What a token does not say is no limit. */
+static cs_token_vacancy limits_of(const p11_slot *slot)
 {
     CK_ULONG most = slot->info.ulMaxPinLen, least = slot->info.ulMinPinLen;
 
-    if ((most != 0 && most != CK_UNAVAILABLE_INFORMATION && pin->n > most) ||
-        (least != CK_UNAVAILABLE_INFORMATION && pin->n < least))
-        return CS_FAIL(error, CS_E_USAGE, "the %s has %zu bytes; this token takes %lu to %lu", what,
-            pin->n, least, most);
+    return (cs_token_vacancy){
+        .pin_least = least == CK_UNAVAILABLE_INFORMATION ? 0 : least,
+        .pin_most = most == 0 || most > CS_PIN_MAX ? CS_PIN_MAX : most,
+    };
+}
+
+static int check_length(const p11_slot *slot, const cs_pin *pin, const char *what, cs_error *error)
+{
+    cs_token_vacancy limits = limits_of(slot);
+
+    if (pin->n > limits.pin_most || pin->n < limits.pin_least)
+        return CS_FAIL(error, CS_E_USAGE, "the %s has %zu bytes; this token takes %zu to %zu", what,
+            pin->n, limits.pin_least, limits.pin_most);
     return CS_OK;
 }
 
@@ -72,6 +84,13 @@ static int set_user_pin(const p11_slot *slot, const making *m, cs_error *error)
         return p11_fail_module(slot->module, call, rv, error);
     call = "C_Login (SO)";
     rv = f->C_Login(session, CKU_SO, (CK_UTF8CHAR *)m->so_pin.text, m->so_pin.n);
+    if (rv == CKR_PIN_INCORRECT && m->again) {
+        (void)f->C_CloseSession(session);
+        return CS_FAIL(error, CS_E_PIN_WRONG,
+            "the token of that label in module %s has another SO PIN: it was made by somebody "
+            "else; take another label",
+            slot->module->path);
+    }
     if (rv == CKR_OK) {
         call = "C_InitPIN";
         rv = f->C_InitPIN(session, (CK_UTF8CHAR *)m->pin.text, m->pin.n);
@@ -81,21 +100,59 @@ static int set_user_pin(const p11_slot *slot, const making *m, cs_error *error)
     return rv == CKR_OK ? CS_OK : p11_fail_module(slot->module, call, rv, error);
 }
 
+/* The slot that C_InitToken would be for. */
+static int find_place(p11_slot *empty, const making *m, p11_module *module, cs_error *error)
+{
+    making copy = *m;
+    int rc = p11_slot_each(module, refuse_label, &copy, error);
+
+    if (rc != CS_OK)
+        return rc;
+    rc = p11_slot_each(module, find_empty, empty, error);
+    if (rc == 0)
+        return CS_FAIL(error, CS_E_TOKEN_ABSENT,
+            "module %s has no slot with a token to be initialised", module->path);
+    return rc == 1 ? CS_OK : rc;
+}
+
+static int look_for_place(void *context, p11_module *module, cs_error *error)
+{
+    making *m = context;
+    p11_slot empty = {0};
+    int rc = find_place(&empty, m, module, error);
+
+    if (rc == CS_OK)
+        m->vacancy = limits_of(&empty);
+    return rc;
+}
+
+/* *found: C_InitToken has been done for that label; then the user's PIN is all that can lack. */
+static int finish_token(const making *m, p11_module *module, bool *found, cs_error *error)
+{
+    relabelled begun = {.m = m};
+    int rc = p11_slot_each(module, find_label, &begun, error);
+
+    *found = rc == 1;
+    if (rc == 1)
+        rc = (begun.found.info.flags & CKF_USER_PIN_INITIALIZED) != 0
+                 ? CS_OK
+                 : set_user_pin(&begun.found, m, error);
+    return rc;
+}
+
 static int make_token(void *context, p11_module *module, cs_error *error)
 {
     making *m = context;
     p11_slot empty = {0};
     relabelled made = {.m = m};
+    bool found = false;
     CK_RV rv;
-    int rc = p11_slot_each(module, refuse_label, m, error);
+    int rc = m->again ? finish_token(m, module, &found, error) : CS_OK;
 
-    if (rc != CS_OK)
+    if (rc != CS_OK || found)
         return rc;
-    rc = p11_slot_each(module, find_empty, &empty, error);
-    if (rc == 0)
-        return CS_FAIL(error, CS_E_TOKEN_ABSENT,
-            "module %s has no slot with a token to be initialised", module->path);
-    if (rc != 1)
+    rc = find_place(&empty, m, module, error);
+    if (rc != CS_OK)
         return rc;
     rc = check_length(&empty, &m->so_pin, "SO PIN", error);
     if (rc == CS_OK)
@@ -113,32 +170,41 @@ static int make_token(void *context, p11_module *module, cs_error *error)
     return rc == 1 ? set_user_pin(&made.found, m, error) : rc;
 }
 
-static int get_pin(cs_pin *out, const char *path, const char *what, cs_error *error)
+static int take_label(making *m, const char *module, const char *label, cs_error *error)
 {
-    cs_pin_source source = {.kind = CS_PIN_FILE};
-
-    if (path == NULL || strlen(path) >= sizeof source.path)
-        return CS_FAIL(error, CS_E_USAGE, "the %s of a new token comes from a file", what);
-    (void)snprintf(source.path, sizeof source.path, "%s", path);
-    return cs_pin_get(out, &source, what, NULL, error);
-}
-
-int cs_pkcs11_token_initialise(const char *module, const char *label, const char *so_pin_file,
-    const char *pin_file, cs_error *error)
-{
-    making m = {0};
     size_t n = label == NULL ? 0 : strlen(label);
-    int rc;
 
     if (module == NULL)
         return CS_FAIL(error, CS_E_USAGE, "give the path of the PKCS#11 module of the new token");
-    if (n == 0 || n > sizeof m.label)
-        return CS_FAIL(error, CS_E_USAGE, "a token label has 1 to %zu bytes", sizeof m.label);
-    memset(m.label, ' ', sizeof m.label);
-    memcpy(m.label, label, n);
-    rc = get_pin(&m.so_pin, so_pin_file, "SO PIN", error);
+    if (n == 0 || n > sizeof m->label)
+        return CS_FAIL(error, CS_E_USAGE, "a token label has 1 to %zu bytes", sizeof m->label);
+    memset(m->label, ' ', sizeof m->label);
+    memcpy(m->label, label, n);
+    return CS_OK;
+}
+
+int cs_pkcs11_token_find_vacancy(
+    cs_token_vacancy *out, const char *module, const char *label, cs_error *error)
+{
+    making m = {0};
+    int rc = take_label(&m, module, label, error);
+
     if (rc == CS_OK)
-        rc = get_pin(&m.pin, pin_file, "PIN", error);
+        rc = p11_module_each(module, look_for_place, &m, error);
+    *out = m.vacancy;
+    return rc;
+}
+
+int cs_pkcs11_token_initialise(const char *module, const char *label, const cs_pin_source *so_pin,
+    const cs_pin_source *pin, bool again, cs_error *error)
+{
+    making m = {.again = again};
+    int rc = take_label(&m, module, label, error);
+
+    if (rc == CS_OK)
+        rc = cs_pin_get(&m.so_pin, so_pin, "SO PIN", NULL, error);
+    if (rc == CS_OK)
+        rc = cs_pin_get(&m.pin, pin, "PIN", NULL, error);
     if (rc == CS_OK)
         rc = p11_module_each(module, make_token, &m, error);
     cs_pin_free(&m.so_pin);

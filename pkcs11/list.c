@@ -54,6 +54,10 @@ int p11_describe(
     (void)p11_text(out->model, sizeof out->model, info->model, sizeof info->model);
     (void)p11_text(out->serial, sizeof out->serial, info->serialNumber, sizeof info->serialNumber);
     (void)snprintf(out->module, sizeof out->module, "%s", module->path);
+    (void)snprintf(out->hardware, sizeof out->hardware, "%u.%u", info->hardwareVersion.major,
+        info->hardwareVersion.minor);
+    (void)snprintf(out->firmware, sizeof out->firmware, "%u.%u", info->firmwareVersion.major,
+        info->firmwareVersion.minor);
     return p11_uri_format(out->uri, module->path, info, NULL, error);
 }
 

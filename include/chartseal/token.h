@@ -65,6 +65,8 @@ typedef enum cs_use {
     CS_USE_ISSUE,  /* s */
     CS_USE_PRF,
 } cs_use;
+/* As audits have it: "sign", "agree", "scalar_mul", "issue", "prf", or "other". */
+const char *cs_use_name(cs_use use);
 
 /* Where the private half is. */
 typedef enum cs_custody {
@@ -105,6 +107,7 @@ typedef struct cs_token_info {
     char manufacturer[33];
     char model[17];
     char serial[17];
+    char hardware[8], firmware[8]; /* versions, "2.6"; empty where they are not told */
     char module[256];
     bool login_required;
     bool initialised;
@@ -263,6 +266,20 @@ CS_MUST_CHECK int cs_key_open_sealed(cs_key **out, cs_key *agree, cs_view enc, c
  * first without an initialised token. PINs come from files. CS_E_EXISTS if the label is in use. */
 CS_MUST_CHECK int cs_token_initialise(const char *module, const char *label,
     const char *so_pin_file, const char *pin_file, cs_error *error);
+
+/* Whether there is room for it: the slot that cs_token_initialise would take, and how long it wants
+ * PINs to be. Errors as there. */
+typedef struct cs_token_vacancy {
+    size_t pin_least, pin_most;
+} cs_token_vacancy;
+CS_MUST_CHECK int cs_token_find_vacancy(
+    cs_token_vacancy *out, const char *module, const char *label, cs_error *error);
+
+/* The same, for a run that may have been interrupted: a token of that label that is there already
+ * is taken for its, and gets its user PIN if it has none yet. CS_E_PIN_WRONG if the SO PIN shows
+ * that it is not. Whether the PIN is right, the first login tells. PINs from any source. */
+CS_MUST_CHECK int cs_token_initialise_again(const char *module, const char *label,
+    const cs_pin_source *so_pin, const cs_pin_source *pin, cs_error *error);
 
 /* Every token of the configured modules, and the TPM of TPM2TOOLS_TCTI where that is set; or those
  * of the one module named, which may be `tpm2:?tcti=CONF`. */

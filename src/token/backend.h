@@ -71,8 +71,10 @@ void cs_ops_count_attest(void);
 /* The backends: the opener for each URI scheme. */
 int cs_pkcs11_token_open(
     cs_token **out, const char *uri, const cs_token_options *options, cs_error *error);
-int cs_pkcs11_token_initialise(const char *module, const char *label, const char *so_pin_file,
-    const char *pin_file, cs_error *error);
+int cs_pkcs11_token_find_vacancy(
+    cs_token_vacancy *out, const char *module, const char *label, cs_error *error);
+int cs_pkcs11_token_initialise(const char *module, const char *label, const cs_pin_source *so_pin,
+    const cs_pin_source *pin, bool again, cs_error *error);
 int cs_pkcs11_token_list(const char *module, cs_token_visit_fn fn, void *context, cs_error *error);
 void cs_pkcs11_shutdown(void);
 

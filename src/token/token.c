@@ -200,10 +200,48 @@ int cs_key_remove_others(cs_key *key, cs_error *error)
     return key->ops->remove_others == NULL ? CS_OK : key->ops->remove_others(key, error);
 }
 
+const char *cs_use_name(cs_use use)
+{
+    static const char *const names[] = {[CS_USE_SIGN] = "sign",
+        [CS_USE_AGREE] = "agree",
+        [CS_USE_SCALAR] = "scalar_mul",
+        [CS_USE_ISSUE] = "issue",
+        [CS_USE_PRF] = "prf"};
+
+    return use >= CS_USE_SIGN && use <= CS_USE_PRF ? names[use] : "other";
+}
+
+static int pin_from(cs_pin_source *source, const char *path, const char *what, cs_error *error)
+{
+    *source = (cs_pin_source){.kind = CS_PIN_FILE};
+    if (path == NULL || strlen(path) >= sizeof source->path)
+        return CS_FAIL(error, CS_E_USAGE, "the %s of a new token comes from a file", what);
+    memcpy(source->path, path, strlen(path) + 1);
+    return CS_OK;
+}
+
 int cs_token_initialise(const char *module, const char *label, const char *so_pin_file,
     const char *pin_file, cs_error *error)
 {
-    return cs_pkcs11_token_initialise(module, label, so_pin_file, pin_file, error);
+    cs_pin_source so_pin, pin;
+    int rc = pin_from(&so_pin, so_pin_file, "SO PIN", error);
+
+    if (rc == CS_OK)
+        rc = pin_from(&pin, pin_file, "PIN", error);
+    return rc == CS_OK ? cs_pkcs11_token_initialise(module, label, &so_pin, &pin, false, error)
+                       : rc;
+}
+
+int cs_token_find_vacancy(
+    cs_token_vacancy *out, const char *module, const char *label, cs_error *error)
+{
+    return cs_pkcs11_token_find_vacancy(out, module, label, error);
+}
+
+int cs_token_initialise_again(const char *module, const char *label, const cs_pin_source *so_pin,
+    const cs_pin_source *pin, cs_error *error)
+{
+    return cs_pkcs11_token_initialise(module, label, so_pin, pin, true, error);
 }
 
 int cs_token_list(const char *module, cs_token_visit_fn fn, void *context, cs_error *error)

@@ -48,6 +48,16 @@ static CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *count)
     PASS(C_GetSlotList, present, slots, count);
 }
 
+static CK_RV init_token(CK_SLOT_ID slot, CK_UTF8CHAR *pin, CK_ULONG n, CK_UTF8CHAR *label)
+{
+    PASS(C_InitToken, slot, pin, n, label);
+}
+
+static CK_RV init_pin(CK_SESSION_HANDLE session, CK_UTF8CHAR *pin, CK_ULONG n)
+{
+    PASS(C_InitPIN, session, pin, n);
+}
+
 static CK_RV open_session(
     CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *out)
 {
@@ -196,6 +206,8 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)
     list.C_GetFunctionList = C_GetFunctionList;
     list.C_GetTokenInfo = get_token_info;
     list.C_GetSlotList = get_slot_list;
+    list.C_InitToken = init_token;
+    list.C_InitPIN = init_pin;
     list.C_OpenSession = open_session;
     list.C_CloseSession = close_session;
     list.C_Login = login;
