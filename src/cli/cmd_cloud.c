@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/ceremony_verb.h"
 #include "cli/cli.h"
 #include "cli/cmd_cloud_telecare.h"
 #include "cli/home_options.h"
@@ -19,22 +20,6 @@
 /* -- init ----------------------------------------------------------------------------------------
  */
 
-/* Doctors' and hospitals' certificates are checked against these. */
-static int read_authorities(
-    cs_buf *authorities, cs_buf *crl, const cs_arguments *arguments, cs_error *error)
-{
-    const char *crl_file = cs_arg(arguments, "crl");
-    cs_trust *trust = NULL;
-    int rc = cs_file_read(authorities, cs_arg(arguments, "authority"), PEM_FILE_MAX, error);
-
-    if (rc == CS_OK && crl_file != NULL)
-        rc = cs_file_read(crl, crl_file, PEM_FILE_MAX, error);
-    if (rc == CS_OK)
-        rc = cs_trust_new(&trust, cs_view_buf(authorities), cs_view_buf(crl), error);
-    cs_trust_free(&trust);
-    return rc;
-}
-
 /* A role whose TPMs nobody certifies could never register. */
 static int attestation_config(json_t *config, const cs_arguments *arguments, cs_error *error)
 {
@@ -53,52 +38,105 @@ static int attestation_config(json_t *config, const cs_arguments *arguments, cs_
     return rc;
 }
 
-/* Manufacturers of TPMs: any number of CA certificates. */
-static int read_makers(cs_buf *makers, const cs_arguments *arguments, cs_error *error)
-{
-    const char *file = cs_arg(arguments, "tpm-roots");
-    cs_trust *trust = NULL;
-    int rc;
+/* Whom the cloud believes: doctors' and hospitals' certificates are checked against the first,
+ * their TPMs' against the makers, which are any number of CA certificates. */
+typedef struct believed {
+    cs_buf authorities, crl, makers;
+} believed;
 
-    if (file == NULL)
-        return CS_OK;
-    rc = cs_file_read(makers, file, CS_TPM_MAKERS_MAX, error);
-    if (rc == CS_OK)
-        rc = cs_trust_new(&trust, cs_view_buf(makers), (cs_view){0}, error);
-    cs_trust_free(&trust);
-    return rc == CS_OK ? rc : cs_error_context(error, "%s", file);
+static void free_believed(believed *in)
+{
+    cs_buf_free(&in->authorities);
+    cs_buf_free(&in->crl);
+    cs_buf_free(&in->makers);
 }
 
-static int make_config(json_t **config, const cs_arguments *arguments, cs_error *error)
+static int read_if_given(
+    cs_buf *out, const char *option, size_t limit, const cs_arguments *arguments, cs_error *error)
 {
-    int64_t days;
-    int rc = cs_token_config(config, arguments, error);
+    const char *file = cs_arg(arguments, option);
+
+    return file == NULL ? CS_OK : cs_file_read(out, file, limit, error);
+}
+
+static int check_trust(const cs_buf *authorities, const cs_buf *crl, cs_error *error)
+{
+    cs_trust *trust = NULL;
+    int rc = cs_trust_new(&trust, cs_view_buf(authorities), cs_view_buf(crl), error);
+
+    cs_trust_free(&trust);
+    return rc;
+}
+
+static int read_believed(believed *out, const cs_arguments *arguments, cs_error *error)
+{
+    static const cs_buf none;
+    int rc = cs_file_read(&out->authorities, cs_arg(arguments, "authority"), PEM_FILE_MAX, error);
 
     if (rc == CS_OK)
-        rc = cs_listen_config(*config, arguments, LISTEN_DEFAULT, error);
+        rc = read_if_given(&out->crl, "crl", PEM_FILE_MAX, arguments, error);
+    if (rc == CS_OK)
+        rc = check_trust(&out->authorities, &out->crl, error);
+    if (rc == CS_OK)
+        rc = read_if_given(&out->makers, "tpm-roots", CS_TPM_MAKERS_MAX, arguments, error);
+    if (rc == CS_OK && out->makers.n > 0 && check_trust(&out->makers, &none, error) != CS_OK)
+        rc = cs_error_context(error, "%s", cs_arg(arguments, "tpm-roots"));
+    return rc;
+}
+
+static int add_config(json_t *config, const cs_arguments *arguments, cs_error *error)
+{
+    int64_t days;
+    int rc = cs_listen_config(config, arguments, LISTEN_DEFAULT, error);
+
     if (rc == CS_OK)
         rc = cs_arg_number(&days, arguments, "credential-days", CS_CREDENTIAL_DAYS, 1, 3650, error);
     if (rc == CS_OK &&
-        json_object_set_new(*config, "credential_days", json_sprintf("%lld", (long long)days)) != 0)
+        json_object_set_new(config, "credential_days", json_sprintf("%lld", (long long)days)) != 0)
         rc = CS_FAIL(error, CS_E_MEMORY, "no memory for config.json");
-    return rc == CS_OK ? attestation_config(*config, arguments, error) : rc;
+    return rc == CS_OK ? attestation_config(config, arguments, error) : rc;
 }
 
 /* What is in the home beyond config.json. */
-static int found(cs_home *home, cs_view authorities, cs_view crl, cs_view makers, cs_error *error)
+static int found(cs_home *home, const believed *in, cs_error *error)
 {
     cs_actor *actor = NULL;
-    int rc = cs_home_write(home, "authorities.pem", authorities, error);
+    int rc = cs_home_write(home, "authorities.pem", cs_view_buf(&in->authorities), error);
 
-    if (rc == CS_OK && crl.n > 0)
-        rc = cs_home_write(home, "crl.pem", crl, error);
-    if (rc == CS_OK && makers.n > 0)
-        rc = cs_home_write(home, CS_TPM_MAKERS_FILE, makers, error);
+    if (rc == CS_OK && in->crl.n > 0)
+        rc = cs_home_write(home, "crl.pem", cs_view_buf(&in->crl), error);
+    if (rc == CS_OK && in->makers.n > 0)
+        rc = cs_home_write(home, CS_TPM_MAKERS_FILE, cs_view_buf(&in->makers), error);
     if (rc == CS_OK)
         rc = cs_actor_open(&actor, home, false, error);
     if (rc == CS_OK)
         rc = cs_cloud_found(home, actor, error);
     cs_actor_free(&actor);
+    return rc;
+}
+
+/* Home, keys and parameters. pin: NULL, or where the PIN is now. */
+static int make_cloud(cs_home **out, const cs_arguments *arguments, cs_suite suite,
+    const json_t *config, const cs_pin_source *pin, bool adopt, cs_error *error)
+{
+    cs_token *token = NULL;
+    believed in = {0};
+    int rc = read_believed(&in, arguments, error);
+
+    if (rc == CS_OK)
+        rc = cs_home_create(out, cs_arg(arguments, "dir"), CS_HOME_CLOUD, cs_arg(arguments, "id"),
+            suite, config, error);
+    if (rc == CS_OK && pin != NULL)
+        (*out)->pin = *pin;
+    if (rc == CS_OK)
+        rc = cs_home_equip(&token, *out, adopt, error);
+    cs_token_close(&token);
+    if (rc == CS_OK) {
+        rc = found(*out, &in, error);
+        if (rc != CS_OK)
+            cs_home_undo(*out);
+    }
+    free_believed(&in);
     return rc;
 }
 
@@ -127,37 +165,52 @@ static int print_cloud(const cs_home *home, const cs_arguments *arguments, cs_er
 static int run_init(const cs_arguments *arguments, cs_error *error)
 {
     cs_home *home = NULL;
-    cs_token *token = NULL;
     json_t *config = NULL;
-    cs_buf authorities = {0};
-    cs_buf crl = {0};
-    cs_buf makers = {0};
     cs_suite suite;
     int rc = cs_arg_suite(&suite, arguments, error);
 
     if (rc == CS_OK)
-        rc = read_authorities(&authorities, &crl, arguments, error);
+        rc = cs_token_config(&config, arguments, error);
     if (rc == CS_OK)
-        rc = read_makers(&makers, arguments, error);
+        rc = add_config(config, arguments, error);
     if (rc == CS_OK)
-        rc = make_config(&config, arguments, error);
-    if (rc == CS_OK)
-        rc = cs_home_init(&home, &token, cs_arg(arguments, "dir"), CS_HOME_CLOUD,
-            cs_arg(arguments, "id"), suite, config, cs_arg_flag(arguments, "adopt-keys"), error);
-    cs_token_close(&token);
-    if (rc == CS_OK) {
-        rc = found(home, cs_view_buf(&authorities), cs_view_buf(&crl), cs_view_buf(&makers), error);
-        if (rc != CS_OK)
-            cs_home_undo(home);
-    }
+        rc = make_cloud(
+            &home, arguments, suite, config, NULL, cs_arg_flag(arguments, "adopt-keys"), error);
     if (rc == CS_OK)
         rc = print_cloud(home, arguments, error);
     cs_home_free(&home);
     json_decref(config);
-    cs_buf_free(&authorities);
-    cs_buf_free(&crl);
-    cs_buf_free(&makers);
     return rc;
+}
+
+/* -- ceremony ------------------------------------------------------------------------------------
+ */
+
+static int prepare(json_t *config, const cs_arguments *arguments, cs_error *error)
+{
+    believed in = {0};
+    int rc = read_believed(&in, arguments, error);
+
+    if (rc == CS_OK)
+        rc = add_config(config, arguments, error);
+    free_believed(&in);
+    return rc;
+}
+
+/* A PKCS#11 token issues in this suite alone. */
+static int make_by_ceremony(cs_home **out, const cs_arguments *arguments, const json_t *config,
+    const cs_pin_source *pin, cs_error *error)
+{
+    return make_cloud(out, arguments, CS_SUITE_ED25519, config, pin, false, error);
+}
+
+static int run_ceremony(const cs_arguments *arguments, cs_error *error)
+{
+    static const cs_ceremony_role role = {CS_HOME_CLOUD, prepare, make_by_ceremony,
+        "hand out cloud.cbor, its fingerprint by another way; chartseal token combine, cloud "
+        "serve"};
+
+    return cs_run_ceremony(arguments, &role, error);
 }
 
 /* -- enrol, revoke, status -----------------------------------------------------------------------
@@ -430,6 +483,15 @@ static int run_trust(const cs_arguments *arguments, cs_error *error)
 /* -- the table -----------------------------------------------------------------------------------
  */
 
+#define MAKERS_OPTIONS                                                                             \
+    {"tpm-roots", "PEM", false,                                                                    \
+        "manufacturers of TPMs whose endorsement certificates are believed"},                      \
+    {                                                                                              \
+        "require-attestation", "ROLES", false,                                                     \
+            "who has to keep the keys in such a TPM: patient, doctor, hospital, cloud, with "      \
+            "commas"                                                                               \
+    }
+
 static const cs_option init_options[] = {
     CS_DIR_OPTION,
     {"id", "ID", true, "what the cloud is called"},
@@ -437,11 +499,21 @@ static const cs_option init_options[] = {
     {"suite", "NAME", false, "ed25519 (PKCS#11 tokens) or p256 (TPM); ed25519"},
     {"authority", "PEM", true, "the medical authorities to trust"},
     {"crl", "PEM", false, "their revocation lists"},
-    {"tpm-roots", "PEM", false,
-        "manufacturers of TPMs whose endorsement certificates are believed"},
-    {"require-attestation", "ROLES", false,
-        "who has to keep the keys in such a TPM: patient, doctor, hospital, cloud, with commas"},
+    MAKERS_OPTIONS,
     {"credential-days", "N", false, "how long a credential is good for; 365"},
+    CS_LISTEN_OPTION,
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
+static const cs_option ceremony_options[] = {
+    CS_DIR_OPTION,
+    {"id", "ID", true, "what the cloud is called"},
+    CS_CEREMONY_OPTIONS,
+    {"authority", "PEM", true, "the medical authorities to trust"},
+    {"crl", "PEM", false, "their revocation lists"},
+    {"credential-days", "N", false, "how long a credential is good for; 365"},
+    MAKERS_OPTIONS,
     CS_LISTEN_OPTION,
     CS_JSON_OPTION,
     CS_OPTIONS_END,
@@ -483,6 +555,10 @@ static const cs_verb verbs[] = {
         "--dir cloud --id pc.example --token pkcs11:token=cloud --pin-file cloud.pin "
         "--authority board.pem --crl crl.pem",
         run_init},
+    {"ceremony", CS_CEREMONY_SUMMARY, ceremony_options,
+        "--dir cloud --id pc.example --module /usr/lib/hsm.so --label cloud --operators 5 "
+        "--needed 3 --pin-file /run/chartseal/cloud.pin --authority board.pem --crl crl.pem",
+        run_ceremony},
     {"enrol", "make a code that admits one party, once", enrol_options,
         "--dir cloud --role patient --id P-1 --code-file p1.code", run_enrol},
     {"revoke", "revoke a credential, by its serial or by whose it is", revoke_options,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/ceremony_verb.h"
 #include "cli/cli.h"
 #include "cli/cmd_hospital_records.h"
 #include "cli/cmd_hospital_telecare.h"
@@ -42,6 +43,33 @@ static int run_init(const cs_arguments *arguments, cs_error *error)
             "have request.pem certified, then chartseal hospital register", error);
     json_decref(config);
     return rc;
+}
+
+/* -- ceremony ------------------------------------------------------------------------------------
+ */
+
+static int prepare(json_t *config, const cs_arguments *arguments, cs_error *error)
+{
+    int rc = cs_member_check_files(arguments, error);
+
+    return rc == CS_OK ? add_config(config, arguments, error) : rc;
+}
+
+static int make_by_ceremony(cs_home **out, const cs_arguments *arguments, const json_t *config,
+    const cs_pin_source *pin, cs_error *error)
+{
+    char fingerprint[2 * CS_HASH_SIZE + 1];
+
+    return cs_service_member_make(
+        out, CS_HOME_HOSPITAL, arguments, config, pin, false, fingerprint, error);
+}
+
+static int run_ceremony(const cs_arguments *arguments, cs_error *error)
+{
+    static const cs_ceremony_role role = {CS_HOME_HOSPITAL, prepare, make_by_ceremony,
+        "have request.pem certified; chartseal token combine, hospital register, hospital serve"};
+
+    return cs_run_ceremony(arguments, &role, error);
 }
 
 /* -- register ------------------------------------------------------------------------------------
@@ -94,6 +122,18 @@ static const cs_option init_options[] = {
     CS_OPTIONS_END,
 };
 
+static const cs_option ceremony_options[] = {
+    CS_DIR_OPTION,
+    {"id", "ID", true, "what the hospital is called"},
+    CS_CEREMONY_OPTIONS,
+    CS_MEMBER_OPTIONS,
+    CS_LISTEN_OPTION,
+    {"url", "URL", false, "where doctors reach it; http:// and --listen"},
+    {"emergency", "WORD", false, "allow or deny access without a consent; allow"},
+    CS_JSON_OPTION,
+    CS_OPTIONS_END,
+};
+
 static const cs_option register_options[] = {CS_SERVICE_REGISTER_OPTIONS};
 
 static const cs_option serve_options[] = {CS_DIR_OPTION, CS_SERVE_OPTIONS, CS_OPTIONS_END};
@@ -133,6 +173,11 @@ static const cs_verb verbs[] = {
         "--cloud-file cloud.cbor --authority board.pem --crl crl.pem --url "
         "https://hospital.example",
         run_init},
+    {"ceremony", CS_CEREMONY_SUMMARY, ceremony_options,
+        "--dir hpc --id hospital.example --module /usr/lib/hsm.so --label hospital --operators 3 "
+        "--needed 2 --pin-file /run/chartseal/hospital.pin --cloud-file cloud.cbor "
+        "--authority board.pem --crl crl.pem",
+        run_ceremony},
     {"register", "register with the cloud, by an enrolment code and a certificate",
         register_options,
         "--dir hpc --cloud-url https://cloud.example --code-file hpc.code --certificate hpc.pem",

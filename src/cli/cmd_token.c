@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
+#include "cli/token_shares.h"
 #include "service/own_scalar.h"
 #include "token/pin.h"
 
@@ -144,20 +145,13 @@ static const char *slot_of(const findings *found, const char *name, char room[3]
 
 static int add_key(findings *found, const cs_key_info *info, const char *name, const char *custody)
 {
-    static const char *const uses[] = {[CS_USE_SIGN] = "sign",
-        [CS_USE_AGREE] = "agree",
-        [CS_USE_SCALAR] = "scalar_mul",
-        [CS_USE_ISSUE] = "issue",
-        [CS_USE_PRF] = "prf"};
-    const char *use =
-        info->use >= CS_USE_SIGN && info->use <= CS_USE_PRF ? uses[info->use] : "other";
     char room[3];
     json_t *entry = json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:s, s:b}",
-        "name", name, "slot", slot_of(found, name, room), "uri", info->uri, "use", use, "custody",
-        custody, "delivery", cs_key_delivery(info), "sensitive", info->sensitive, "extractable",
-        info->extractable, "local", info->local, "always_sensitive", info->always_sensitive,
-        "never_extractable", info->never_extractable, "attributes", info->attributes, "attestable",
-        info->attestable);
+        "name", name, "slot", slot_of(found, name, room), "uri", info->uri, "use",
+        cs_use_name(info->use), "custody", custody, "delivery", cs_key_delivery(info), "sensitive",
+        info->sensitive, "extractable", info->extractable, "local", info->local, "always_sensitive",
+        info->always_sensitive, "never_extractable", info->never_extractable, "attributes",
+        info->attributes, "attestable", info->attestable);
 
     if (json_array_append_new(found->keys, entry) != 0)
         return CS_FAIL(
@@ -383,6 +377,11 @@ static const cs_verb verbs[] = {
     {"init", "make a fresh token in the module's first free slot", init_options,
         "--module /usr/lib/softhsm/libsofthsm2.so --label dr-ek --so-pin-file so --pin-file pin",
         run_init},
+    {"combine", "put the PIN of a ceremony together from its shares", cs_combine_options,
+        "--shares ada/operator-1.user-pin,bea/operator-2.user-pin --out /run/chartseal/cloud.pin",
+        cs_run_combine},
+    {"transcript", "check the transcript of a ceremony, and print it", cs_transcript_options,
+        "--file cloud/ceremony.transcript --key 02a1...", cs_run_transcript},
     {0},
 };
 

@@ -102,6 +102,15 @@ static int write_files(const cs_home *home, const member_files *files, cs_error 
     return rc;
 }
 
+int cs_member_check_files(const cs_arguments *arguments, cs_error *error)
+{
+    member_files files = {0};
+    int rc = read_files(&files, arguments, error);
+
+    free_files(&files);
+    return rc;
+}
+
 int cs_member_begin(cs_home **out, cs_home_kind kind, const cs_arguments *arguments,
     const json_t *config, char fingerprint[2 * CS_HASH_SIZE + 1], cs_error *error)
 {

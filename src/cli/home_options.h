@@ -50,6 +50,9 @@ CS_MUST_CHECK int cs_member_init(cs_home **out, cs_home_kind kind, const cs_argu
 /* That the home is made, and whether its keys are new: for people. */
 void cs_say_made(const cs_home *home);
 
+/* The files of CS_MEMBER_OPTIONS are there and good. */
+CS_MUST_CHECK int cs_member_check_files(const cs_arguments *arguments, cs_error *error);
+
 /* Its two halves, for what has to be done before there are keys: the home with its files (undone if
  * that fails), then the token and the keys in it (the home is undone if that fails, and still the
  * caller's). */

@@ -63,18 +63,32 @@ static int ask_for_certificate(cs_home *home, cs_error *error)
     return rc;
 }
 
+int cs_service_member_make(cs_home **out, cs_home_kind kind, const cs_arguments *arguments,
+    const json_t *config, const cs_pin_source *pin, bool adopt,
+    char fingerprint[2 * CS_HASH_SIZE + 1], cs_error *error)
+{
+    int rc = cs_member_begin(out, kind, arguments, config, fingerprint, error);
+
+    if (rc == CS_OK && pin != NULL)
+        (*out)->pin = *pin;
+    if (rc == CS_OK)
+        rc = cs_member_equip(*out, adopt, error);
+    if (rc == CS_OK) {
+        rc = ask_for_certificate(*out, error);
+        if (rc != CS_OK)
+            cs_home_undo(*out);
+    }
+    return rc;
+}
+
 int cs_service_member_init(cs_home_kind kind, const cs_arguments *arguments, const json_t *config,
     const char *next, cs_error *error)
 {
     char fingerprint[2 * CS_HASH_SIZE + 1];
     cs_home *home = NULL;
-    int rc = cs_member_init(&home, kind, arguments, config, fingerprint, error);
+    int rc = cs_service_member_make(&home, kind, arguments, config, NULL,
+        cs_arg_flag(arguments, "adopt-keys"), fingerprint, error);
 
-    if (rc == CS_OK) {
-        rc = ask_for_certificate(home, error);
-        if (rc != CS_OK)
-            cs_home_undo(home);
-    }
     if (rc == CS_OK)
         rc = cs_print_member(home, fingerprint, next, arguments, error);
     cs_home_free(&home);

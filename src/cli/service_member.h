@@ -14,7 +14,11 @@ CS_MUST_CHECK int cs_service_config(
 /* Of http or https, a host, and nothing that hides which. CS_E_USAGE naming the option. */
 CS_MUST_CHECK int cs_check_url(const char *option, const char *url, cs_error *error);
 
-/* The home with its keys and request.pem, and what it prints. */
+/* The home with its keys and request.pem. pin: NULL, or where the PIN is now. */
+CS_MUST_CHECK int cs_service_member_make(cs_home **out, cs_home_kind kind,
+    const cs_arguments *arguments, const json_t *config, const cs_pin_source *pin, bool adopt,
+    char fingerprint[2 * CS_HASH_SIZE + 1], cs_error *error);
+/* The same by an init, and what it prints. */
 CS_MUST_CHECK int cs_service_member_init(cs_home_kind kind, const cs_arguments *arguments,
     const json_t *config, const char *next, cs_error *error);
 

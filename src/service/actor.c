@@ -193,6 +193,8 @@ static cs_pin_source pin_source(cs_home *home)
     const char *variable = cs_home_text(home, "pin.environment");
     cs_pin_source source = {.kind = CS_PIN_PINENTRY};
 
+    if (home->pin.kind != CS_PIN_NONE)
+        return home->pin;
     if (cs_home_wants_biometric(home))
         return (cs_pin_source){
             .kind = CS_PIN_CALLBACK, .callback = cs_home_authorisation, .context = home};

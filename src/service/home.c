@@ -104,6 +104,13 @@ static int check_private(const char *dir, cs_error *error)
     return CS_OK;
 }
 
+int cs_home_check_place(const char *dir, const char *id, cs_home_kind kind, cs_error *error)
+{
+    int rc = check_id(id, kind, error);
+
+    return rc == CS_OK ? check_private(dir, error) : rc;
+}
+
 static int describe(cs_home *home, const char *id, cs_suite suite, cs_error *error)
 {
     (void)snprintf(home->id, sizeof home->id, "%s", id);
@@ -175,7 +182,7 @@ static int take_config(cs_home *home, cs_view text, cs_error *error)
     return cs_suite_from_name(&home->suite, suite, error);
 }
 
-int cs_home_open_any(cs_home **out, const char *dir, cs_error *error)
+int cs_home_open_begun(cs_home **out, const char *dir, cs_error *error)
 {
     cs_home *home = NULL;
     cs_buf text = {0};
@@ -196,6 +203,20 @@ int cs_home_open_any(cs_home **out, const char *dir, cs_error *error)
     if (rc != CS_OK)
         cs_home_free(&home);
     *out = home;
+    return rc;
+}
+
+int cs_home_open_any(cs_home **out, const char *dir, cs_error *error)
+{
+    int rc = cs_home_open_begun(out, dir, error);
+    const char *ceremony = rc == CS_OK ? cs_home_text(*out, CS_HOME_CEREMONY) : NULL;
+
+    if (ceremony != NULL && strcmp(ceremony, CS_HOME_FINISHED) != 0) {
+        rc = CS_FAIL(error, CS_E_USAGE,
+            "the ceremony that makes %s has not come to its end; run `chartseal %s ceremony` again",
+            dir, kind_names[(*out)->kind]);
+        cs_home_free(out);
+    }
     return rc;
 }
 

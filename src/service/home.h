@@ -17,6 +17,7 @@
  *   biometric.bin     a patient's, with "biometric" in config.json: helper data (biometrics.h)
  *   device.key        the key that helper data is sealed under
  *   in.use            a lock, empty (a service's)
+ *   ceremony.transcript  of a home that a ceremony made (transcript.h)
  *
  * Files are written whole or not at all (files.h). Opening a home reads and checks config.json;
  * opening its party opens the token, logs in, opens the keys named in it and loads what there is.
@@ -54,6 +55,7 @@ typedef struct cs_home {
     cs_suite suite;
     uint8_t *authorisation; /* guarded; of keys in a TPM, from H(BP) (biometrics.h); else NULL */
     unsigned adopted;       /* by cs_home_make_keys: keys that were in the token already */
+    cs_pin_source pin;      /* CS_PIN_NONE, or where the PIN is now, whatever config.json says */
 } cs_home;
 
 /* Make the directory and config.json. CS_E_USAGE, here and below, when others than the owner may
@@ -61,10 +63,18 @@ typedef struct cs_home {
  * role, id and suite are added to it. */
 CS_MUST_CHECK int cs_home_create(cs_home **out, const char *dir, cs_home_kind kind, const char *id,
     cs_suite suite, const json_t *config, cs_error *error);
-/* CS_E_NO_FILE (says which init command makes it), CS_E_MALFORMED, CS_E_USAGE for another kind. */
+/* Would it refuse the identity or the directory? For what is done before a home is made. */
+CS_MUST_CHECK int cs_home_check_place(
+    const char *dir, const char *id, cs_home_kind kind, cs_error *error);
+/* CS_E_NO_FILE (says which init command makes it), CS_E_MALFORMED, CS_E_USAGE for another kind, and
+ * for a home whose ceremony has not come to its end (ceremony.h). */
+#define CS_HOME_CEREMONY "ceremony" /* in config.json: "begun" or */
+#define CS_HOME_FINISHED "finished"
 CS_MUST_CHECK int cs_home_open(cs_home **out, const char *dir, cs_home_kind kind, cs_error *error);
 /* The kind is whatever config.json says (audit, token audit). */
 CS_MUST_CHECK int cs_home_open_any(cs_home **out, const char *dir, cs_error *error);
+/* The same for whoever goes on with that ceremony. */
+CS_MUST_CHECK int cs_home_open_begun(cs_home **out, const char *dir, cs_error *error);
 void cs_home_free(cs_home **home);
 CS_MUST_CHECK int cs_home_save(const cs_home *home, cs_error *error);
 /* A string of config.json by dotted path ("keys.sign"), NULL when it has none; valid until another
