@@ -55,6 +55,22 @@ static int list_readers(ykpiv_state *state, readers *out, cs_error *error)
     return CS_OK;
 }
 
+int cs_piv_readers(char (*names)[CS_PIV_READER_MAX], size_t most, size_t *count, cs_error *error)
+{
+    ykpiv_state *state = NULL;
+    readers all;
+    int rc;
+
+    *count = 0;
+    if (ykpiv_init(&state, 0) != YKPIV_OK)
+        return CS_FAIL(error, CS_E_MEMORY, "no memory for a list of readers");
+    rc = list_readers(state, &all, error);
+    for (size_t i = 0; rc == CS_OK && i < all.count && *count < most; i++)
+        (void)snprintf(names[(*count)++], CS_PIV_READER_MAX, "%s", all.each[i]);
+    (void)ykpiv_done(state);
+    return rc;
+}
+
 /* libykpiv takes a part of a name for a name: what it has connected to is only known to be right
  * when no other reader's name has this one in it. */
 static int check_name(const readers *all, const char *reader, cs_error *error)

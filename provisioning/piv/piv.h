@@ -26,6 +26,10 @@ typedef struct cs_piv cs_piv;
 typedef enum cs_piv_answer { CS_PIV_UNKNOWN = 0, CS_PIV_NO, CS_PIV_YES } cs_piv_answer;
 const char *cs_piv_answer_name(cs_piv_answer answer); /* "unknown", "no", "yes" */
 
+/* The names of the readers, at most `most` of them. CS_E_TOKEN_ABSENT: there is none. */
+CS_MUST_CHECK int cs_piv_readers(
+    char (*names)[CS_PIV_READER_MAX], size_t most, size_t *count, cs_error *error);
+
 /* The card in that reader (its whole name), or, with NULL, the only PIV card there is.
  * CS_E_TOKEN_ABSENT: no reader of that name, no card, or no PIV card in it; CS_E_USAGE: several
  * cards and no reader named. */

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PATH_SIZE 4096
 #define RECORD_MAX 4096
@@ -68,14 +67,12 @@ int cs_desk_save(void *context, const cs_piv_run *run, cs_error *error)
     return rc;
 }
 
-static int open_run(cs_desk *d, bool must_be_there, cs_error *error)
+int cs_desk_read_run(cs_desk *d, cs_error *error)
 {
     cs_buf text = {.guarded = true};
     char path[PATH_SIZE];
     int rc = place(path, d->dir, "record", error);
 
-    if (rc == CS_OK && !must_be_there && access(path, F_OK) != 0)
-        return cs_piv_run_new(&d->run, d->card, error);
     if (rc == CS_OK)
         rc = cs_file_read(&text, path, RECORD_MAX, error);
     if (rc == CS_OK)
@@ -84,11 +81,18 @@ static int open_run(cs_desk *d, bool must_be_there, cs_error *error)
     return rc;
 }
 
+int cs_desk_open_run(cs_desk *d, bool must_be_there, cs_error *error)
+{
+    int rc = cs_desk_read_run(d, error);
+
+    return rc == CS_E_NO_FILE && !must_be_there ? cs_piv_run_new(&d->run, d->card, error) : rc;
+}
+
 int cs_desk_open(cs_desk *d, const char *reader, bool must_be_there, cs_error *error)
 {
     int rc = cs_piv_open(&d->card, reader, error);
 
-    return rc == CS_OK ? open_run(d, must_be_there, error) : rc;
+    return rc == CS_OK ? cs_desk_open_run(d, must_be_there, error) : rc;
 }
 
 void cs_desk_close(cs_desk *d)

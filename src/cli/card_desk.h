@@ -26,6 +26,9 @@ typedef struct cs_desk {
 /* The card in that reader (NULL: the only one), and the run that was begun in the directory; or,
  * unless it has to be there, a new one. CS_E_NO_FILE. */
 CS_MUST_CHECK int cs_desk_open(cs_desk *d, const char *reader, bool must_be_there, cs_error *error);
+/* The run alone: of d->card, or (as it was left) without any card. */
+CS_MUST_CHECK int cs_desk_open_run(cs_desk *d, bool must_be_there, cs_error *error);
+CS_MUST_CHECK int cs_desk_read_run(cs_desk *d, cs_error *error);
 void cs_desk_close(cs_desk *d);
 
 /* A cs_piv_save_fn; context: the desk. */

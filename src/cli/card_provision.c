@@ -12,6 +12,11 @@ static int check_texts(const cs_arguments *arguments, cs_error *error)
 {
     int rc = cs_arg_text(arguments, "name", CS_HOLDER_TEXT_MAX, error);
 
+    if (cs_arg(arguments, "name") == NULL || cs_arg(arguments, "id") == NULL)
+        return CS_FAIL(error, CS_E_USAGE,
+            "give --name and --id, of the doctor whose card it becomes, or --batch");
+    if (cs_arg(arguments, "authority") != NULL || cs_arg(arguments, "timeout") != NULL)
+        return CS_FAIL(error, CS_E_USAGE, "--authority and --timeout are of a --batch");
     if (rc == CS_OK)
         rc = cs_arg_text(arguments, "id", CS_HOLDER_TEXT_MAX, error);
     return rc == CS_OK ? cs_card_check_certificates(arguments, error) : rc;
@@ -47,13 +52,33 @@ static int report(const cs_desk *d, const cs_arguments *arguments, cs_error *err
     return CS_OK;
 }
 
+/* Of a batch, each doctor has a line of the list. */
+static int check_batch(const cs_arguments *arguments, cs_error *error)
+{
+    static const char *const single[] = {
+        "name", "id", "reader", "module", "sign-certificate", "agree-certificate"};
+
+    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
+        if (cs_arg(arguments, single[i]) != NULL)
+            return CS_FAIL(error, CS_E_USAGE, "--%s is of one card, not of a --batch", single[i]);
+    }
+    return CS_OK;
+}
+
 int cs_card_provision(const cs_arguments *arguments, cs_error *error)
 {
     cs_desk d = {.dir = cs_arg(arguments, "dir"),
         .name = cs_arg(arguments, "name"),
         .id = cs_arg(arguments, "id")};
-    int rc = check_texts(arguments, error);
+    int rc;
 
+    if (cs_arg(arguments, "batch") != NULL) {
+        rc = check_batch(arguments, error);
+        return rc == CS_OK ? cs_card_batch(arguments, error) : rc;
+    }
+    rc = check_texts(arguments, error);
+    if (rc == CS_OK && cs_arg(arguments, "module") != NULL)
+        return cs_card_provision_token(arguments, error);
     if (rc == CS_OK)
         rc = cs_make_directories(d.dir, error);
     if (rc == CS_OK)
@@ -89,9 +114,15 @@ int cs_card_wipe(const cs_arguments *arguments, cs_error *error)
 }
 
 const cs_option cs_card_provision_options[] = {
-    {"dir", "DIR", true, "of this card: made, or gone on with where a run ended early"},
-    {"name", "NAME", true, "the doctor's name"},
-    {"id", "ID", true, "the doctor's identity"},
+    {"dir", "DIR", true,
+        "of this card, or with --batch of all: made, or gone on with where a run ended early"},
+    {"name", "NAME", false, "the doctor's name"},
+    {"id", "ID", false, "the doctor's identity"},
+    {"module", "FILE", false,
+        "no PIV card, but the first empty slot of this PKCS#11 module, through it alone"},
+    {"batch", "FILE", false, "many cards, in all readers at once: a line ID,NAME for each"},
+    {"authority", "DIR", false, "of a batch: certified at this home of the authority"},
+    {"timeout", "S", false, "of a batch: end when no card came for so long; 3600"},
     CS_CARD_CERTIFICATE_OPTIONS,
     CS_CARD_READER_OPTION,
     CS_JSON_OPTION,

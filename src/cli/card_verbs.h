@@ -30,6 +30,10 @@ int cs_card_revoke(const cs_arguments *arguments, cs_error *error);
     {                                                                                              \
         "agree-certificate", "FILE", false, "for the key in 9D, beside the other"                  \
     }
+/* `provision` through a token's own module. */
+CS_MUST_CHECK int cs_card_provision_token(const cs_arguments *arguments, cs_error *error);
+/* `provision` of many. */
+CS_MUST_CHECK int cs_card_batch(const cs_arguments *arguments, cs_error *error);
 /* Both of them, or neither. */
 CS_MUST_CHECK int cs_card_check_certificates(const cs_arguments *arguments, cs_error *error);
 /* For machines: serial number, step and directory. */
