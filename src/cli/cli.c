@@ -19,7 +19,7 @@ static const size_t group_count = sizeof groups / sizeof groups[0];
 
 #define CALL_MAX 64 /* "GROUP VERB" */
 
-#define VERB_WIDTH 17 /* "telecare register" */
+#define VERB_WIDTH 18 /* "telecare register", and a gap */
 
 /* A verb of two words begins with what it is about: "telecare upload". */
 static bool is_of_topic(const cs_verb *verb, const char *topic)
