@@ -45,16 +45,21 @@ static const char *in(char path[128], const char *name)
     return path;
 }
 
+static int is_file(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
 static size_t names(void)
 {
     struct dirent **list = NULL;
-    int n = scandir(dir, &list, NULL, NULL);
+    int n = scandir(dir, &list, is_file, alphasort);
 
-    assert_true(n >= 2);
+    assert_true(n >= 0);
     for (int i = 0; i < n; i++)
         free(list[i]);
     free(list);
-    return (size_t)n - 2;
+    return (size_t)n;
 }
 
 static void test_open(void **state)

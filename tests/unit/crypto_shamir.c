@@ -97,7 +97,7 @@ static void split(pile *p, unsigned count, unsigned needed, const uint8_t *secre
 static void test_every_choice(void **state)
 {
     uint8_t secret[LENGTH], got[LENGTH];
-    pile p;
+    pile p = {0};
 
     (void)state;
     cs_random(secret, sizeof secret);
@@ -125,7 +125,7 @@ static void test_fewer_say_nothing(void **state)
 {
     uint8_t secret[LENGTH] = {1, 2, 3}, other[LENGTH], missing[LENGTH], got[LENGTH];
     const uint8_t x_known[] = {0, 1, 2}, x_all[] = {1, 2, 3};
-    pile p;
+    pile p = {0};
 
     (void)state;
     split(&p, 3, 3, secret);
@@ -146,7 +146,7 @@ static void test_fresh(void **state)
     uint8_t secret[LENGTH] = {0};
     bool seen[256] = {false};
     unsigned different = 0;
-    pile p;
+    pile p = {0};
 
     (void)state;
     for (unsigned round = 0; round < 500; round++) {
@@ -164,7 +164,7 @@ static void test_limits(void **state)
     uint8_t secret[LENGTH] = {0}, out[LENGTH];
     const uint8_t twice[] = {2, 2};
     const uint8_t *shares[] = {secret, secret};
-    pile p;
+    pile p = {0};
 
     (void)state;
     split(&p, 2, 1, secret);
