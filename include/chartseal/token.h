@@ -94,11 +94,11 @@ typedef struct cs_key_info {
     bool always_sensitive;
     bool never_extractable;
     bool always_authenticate;
+    bool attestable; /* a statement that it was made in its TPM and stays there can be made */
+    char attributes[CS_ATTRIBUTES_MAX + 1]; /* a TPM's TPMA_OBJECT by their names; else empty */
     uint8_t
         public_key[65]; /* sign, agree: SEC1 uncompressed; issue, scalar: the group's encoding */
-    size_t public_key_size;                 /* 0 where the token does not show it (prf) */
-    char attributes[CS_ATTRIBUTES_MAX + 1]; /* a TPM's TPMA_OBJECT by their names; else empty */
-    bool attestable; /* a statement that it was made in its TPM and stays there can be made */
+    size_t public_key_size; /* 0 where the token does not show it (prf) */
 } cs_key_info;
 
 typedef struct cs_token_info {

@@ -7,6 +7,7 @@
 #include "token/pin.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PIV_MANUFACTURER "piv_II" /* OpenSC's, of every PIV card */
@@ -129,7 +130,8 @@ static const char *slot_of(const findings *found, const char *name, char room[3]
         const char *name, *slot;
     } slots[] = {
         {"PIV AUTH key", "9A"}, {"SIGN key", "9C"}, {"KEY MAN key", "9D"}, {"CARD AUTH key", "9E"}};
-    unsigned retired = 0;
+    static const char retired_name[] = "Retired KEY MAN ";
+    unsigned long retired;
 
     if (strcmp(found->token.manufacturer, PIV_MANUFACTURER) != 0)
         return NULL;
@@ -137,9 +139,12 @@ static const char *slot_of(const findings *found, const char *name, char room[3]
         if (strcmp(slots[i].name, name) == 0)
             return slots[i].slot;
     }
-    if (sscanf(name, "Retired KEY MAN %2u", &retired) != 1 || retired < 1 || retired > PIV_RETIRED)
+    if (strncmp(name, retired_name, sizeof retired_name - 1) != 0)
         return NULL;
-    (void)snprintf(room, 3, "%02X", (PIV_RETIRED_FIRST + retired - 1) & 0xff);
+    retired = strtoul(name + sizeof retired_name - 1, NULL, 10);
+    if (retired < 1 || retired > PIV_RETIRED)
+        return NULL;
+    (void)snprintf(room, 3, "%02lX", (PIV_RETIRED_FIRST + retired - 1) & 0xff);
     return room;
 }
 
