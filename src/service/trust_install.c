@@ -28,14 +28,18 @@ static int prepare(
 {
     cs_buf old = {0};
     cs_trust *trust = NULL;
+    size_t before = 0;
     int rc = read_if_there(home, "crl.pem", &old, error);
 
     /* a file that is damaged is no reason to refuse a good one */
-    if (rc == CS_OK &&
-        cs_crl_look(cs_view_buf(&old), &(size_t){0}, &(cs_crl_dates){0}, NULL) != CS_OK)
+    if (rc == CS_OK && cs_crl_look(cs_view_buf(&old), &before, &(cs_crl_dates){0}, NULL) != CS_OK)
         cs_buf_clear(&old);
     if (rc == CS_OK)
         rc = cs_crl_update(lists, authorities, cs_view_buf(&old), crl, cs_clock_ms(), error);
+    if (rc == CS_OK && before > 0 && lists->n == 0)
+        rc = CS_FAIL(error, CS_E_LISTS,
+            "the revocation lists that are there are of other authorities; give the list of these "
+            "too, with --crl");
     if (rc == CS_OK)
         rc = cs_trust_new(&trust, authorities, cs_view_buf(lists), error);
     cs_trust_free(&trust);
