@@ -7,20 +7,6 @@
 # shellcheck source=tests/integration/parties.sh
 . "$(dirname "$0")/parties.sh" "$1" biometric
 
-# eyes DIR: iris, a second scan of it (300 of 2048 bits differ), and a stranger's, from a fixed seed
-eyes() {
-    python3 - "$1" <<'PYTHON'
-import random, sys
-r = random.Random(5)
-iris = r.getrandbits(2048)
-scan = iris
-for place in r.sample(range(2048), 300):
-    scan ^= 1 << place
-for name, bits in (("iris", iris), ("scan", scan), ("stranger", r.getrandbits(2048))):
-    open(sys.argv[1] + "/" + name, "wb").write(bits.to_bytes(256, "big"))
-PYTHON
-}
-
 try_init() { # DIR OPTION...: the arguments of init, for refused and cs
     init=(patient init --dir "$work/$1" --id "$1" --token "$(uri "$1")" --pin-file "$work/pin"
         --cloud-file "$work/cloud/cloud.cbor" --authority "$work/board/certificate.pem" "${@:2}")

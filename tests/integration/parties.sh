@@ -207,6 +207,20 @@ register_patient() { # DIR ID
         --passphrase-file "$work/$1.phrase" >/dev/null
 }
 
+# eyes DIR: iris, a second scan of it (300 of 2048 bits differ), and a stranger's, from a fixed seed
+eyes() {
+    python3 - "$1" <<'PYTHON'
+import random, sys
+r = random.Random(5)
+iris = r.getrandbits(2048)
+scan = iris
+for place in r.sample(range(2048), 300):
+    scan ^= 1 << place
+for name, bits in (("iris", iris), ("scan", scan), ("stranger", r.getrandbits(2048))):
+    open(sys.argv[1] + "/" + name, "wb").write(bits.to_bytes(256, "big"))
+PYTHON
+}
+
 import() { # DIR PATIENT DEPARTMENT FILE: prints the record's id
     cs hospital import --dir "$work/$1" --patient "$2" --department "$3" --file "$4" --json |
         jq -r .record_id

@@ -34,16 +34,7 @@ make_world
 make_cloud ed25519
 start cloud
 make_doctor doctor D-1
-python3 - "$work" <<'PYTHON'
-import random, sys
-r = random.Random(7)
-iris = r.getrandbits(2048)
-scan = iris
-for place in r.sample(range(2048), 300):
-    scan ^= 1 << place
-for name, bits in (("iris", iris), ("scan", scan), ("stranger", r.getrandbits(2048))):
-    open(sys.argv[1] + "/" + name, "wb").write(bits.to_bytes(256, "big"))
-PYTHON
+eyes "$work"
 echo 'correct horse' >"$work/phrase"
 echo 'battery staple' >"$work/wrong"
 for name in P-eye P-phrase; do

@@ -55,20 +55,6 @@ static void deliver(play *p, const char *name, cs_buf *message, bool *final)
         p->tamper(p->tamper_context, name, message, final == NULL ? &ignored : final);
 }
 
-/* Add what was done since the last call to a party's account. */
-static void charge(cs_op_counts *account, cs_op_counts *last)
-{
-    cs_op_counts now = cs_ops_of_thread();
-    cs_op_counts done = cs_ops_between(*last, now);
-
-    account->sign += done.sign;
-    account->agree += done.agree;
-    account->scalar_mul += done.scalar_mul;
-    account->issue += done.issue;
-    account->prf += done.prf;
-    *last = now;
-}
-
 /* The content of a message, chunk by chunk, from one bulk to the other. */
 static int carry(play *p, const char *name, cs_view from, cs_bulk *out, cs_bulk *in, cs_buf *seen,
     cs_error *error)
@@ -108,17 +94,17 @@ static int play_m1_m2(play *p, cs_error *error)
     }
     if (rc == CS_OK)
         rc = cs_visit_p_m1(p->visit_p, &p->c->patient.env, &m1, error);
-    charge(&p->patient_ops, &ops);
+    cast_charge(&p->patient_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, "M1", &m1, NULL);
         rc = cs_visit_d_m1(p->visit_d, &p->c->doctor.env, cs_view_buf(&m1), &m2, error);
     }
-    charge(&p->doctor_ops, &ops);
+    cast_charge(&p->doctor_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, "M2", &m2, NULL);
         rc = cs_visit_p_m2(p->visit_p, &p->c->patient.env, cs_view_buf(&m2), error);
     }
-    charge(&p->patient_ops, &ops);
+    cast_charge(&p->patient_ops, &ops);
     cs_buf_free(&m0);
     cs_buf_free(&m1);
     cs_buf_free(&m2);
@@ -144,7 +130,7 @@ static int play_m3(play *p, cs_error *error)
         p->signal.n == 0 ? "" : "application/octet-stream", p->signal.n, &head, &chunk, &final,
         &out, error);
 
-    charge(&p->patient_ops, &ops);
+    cast_charge(&p->patient_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, "M3 head", &head, NULL);
         deliver(p, "M3 first", &chunk, &final);
@@ -153,7 +139,7 @@ static int play_m3(play *p, cs_error *error)
     }
     if (rc == CS_OK && signal.size > 0)
         rc = carry(p, "M3 chunk", p->signal, out, in, &p->signal_seen, error);
-    charge(&p->doctor_ops, &ops);
+    cast_charge(&p->doctor_ops, &ops);
     cs_bulk_free(&out);
     cs_bulk_free(&in);
     cs_buf_free(&head);
@@ -191,19 +177,19 @@ int play_search(play *p, cs_error *error)
         p->emergency, error);
     if (rc == CS_OK)
         rc = cs_search_s1(p->search, &p->c->doctor.env, &s1, error);
-    charge(&p->doctor_ops, &ops);
+    cast_charge(&p->doctor_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, "S1", &s1, NULL);
         rc = cs_query_open(&p->query, &p->c->pc.party, &p->c->pc.env, cs_view_buf(&s1), error);
     }
     if (rc == CS_OK)
         rc = cs_query_answer(&p->c->pc.party, &p->c->pc.env, &p->query, rows, 2, &s2, error);
-    charge(&p->cloud_ops, &ops);
+    cast_charge(&p->cloud_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, "S2", &s2, NULL);
         rc = cs_search_s2(p->search, &p->c->doctor.env, cs_view_buf(&s2), error);
     }
-    charge(&p->doctor_ops, &ops);
+    cast_charge(&p->doctor_ops, &ops);
     cs_buf_free(&s1);
     cs_buf_free(&s2);
     return rc;
@@ -217,7 +203,7 @@ int play_session(play *p, size_t hospital, cs_error *error)
     cs_buf s4 = {0};
     int rc = cs_search_s3(p->search, &p->c->doctor.env, hospital, &s3, error);
 
-    charge(&p->doctor_ops, &ops);
+    cast_charge(&p->doctor_ops, &ops);
     cs_session_free(&p->session);
     if (rc == CS_OK) {
         deliver(p, "S3", &s3, NULL);
@@ -225,12 +211,12 @@ int play_session(play *p, size_t hospital, cs_error *error)
     }
     if (rc == CS_OK)
         rc = cs_access_answer(&hpc->party, &hpc->env, &p->query, &s4, &p->session, error);
-    charge(&p->hospital_ops, &ops);
+    cast_charge(&p->hospital_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, "S4", &s4, NULL);
         rc = cs_search_s4(p->search, &p->c->doctor.env, cs_view_buf(&s4), error);
     }
-    charge(&p->doctor_ops, &ops);
+    cast_charge(&p->doctor_ops, &ops);
     cs_buf_free(&s3);
     cs_buf_free(&s4);
     return rc;
@@ -274,7 +260,7 @@ static int play_s6(play *p, const cs_chpc2 *record, cs_error *error)
     int rc =
         cs_access_s6(p->session, &p->c->hospital.env, record, &head, &chunk, &final, &out, error);
 
-    charge(&p->hospital_ops, &ops);
+    cast_charge(&p->hospital_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, "S6 head", &head, NULL);
         deliver(p, "S6 first", &chunk, &final);
@@ -285,7 +271,7 @@ static int play_s6(play *p, const cs_chpc2 *record, cs_error *error)
         rc = carry(p, "S6 chunk", p->emr, out, in, &p->emr_seen, error);
     if (rc == CS_OK)
         rc = cs_search_finish(p->search, &seen, in, error);
-    charge(&p->doctor_ops, &ops);
+    cast_charge(&p->doctor_ops, &ops);
     cs_bulk_free(&out);
     cs_bulk_free(&in);
     cs_buf_free(&head);
@@ -333,7 +319,7 @@ int play_diagnosis(play *p, cs_error *error)
     if (rc == CS_OK)
         rc = cs_visit_d_m4(
             p->visit_d, &p->c->doctor.env, &p->diagnosis, &head, &chunk, &final, &out, error);
-    charge(&p->doctor_ops, &ops);
+    cast_charge(&p->doctor_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, "M4 head", &head, NULL);
         deliver(p, "M4 first", &chunk, &final);
@@ -344,7 +330,7 @@ int play_diagnosis(play *p, cs_error *error)
         rc = carry(p, "M4 chunk", p->dinf, out, in, &p->dinf_seen, error);
     if (rc == CS_OK)
         rc = cs_visit_p_finish(p->visit_p, &seen, in, error);
-    charge(&p->patient_ops, &ops);
+    cast_charge(&p->patient_ops, &ops);
     cs_bulk_free(&out);
     cs_bulk_free(&in);
     cs_buf_free(&head);
@@ -401,7 +387,7 @@ int play_filing(play *p, cs_error *error)
         rc = cs_access_filed(&p->query, &filing, in, hash, error);
     if (rc == CS_OK)
         rc = play_f2(p, error);
-    charge(&p->filing_ops, &ops);
+    cast_charge(&p->filing_ops, &ops);
     cs_bulk_free(&out);
     cs_bulk_free(&in);
     cs_buf_free(&head);

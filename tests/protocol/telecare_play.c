@@ -72,20 +72,6 @@ static void deliver(
     p->tamper(p->tamper_context, full, message, final == NULL ? &ignored : final);
 }
 
-/* Add what was done since the last call to a party's account. */
-static void charge(cs_op_counts *account, cs_op_counts *last)
-{
-    cs_op_counts now = cs_ops_of_thread();
-    cs_op_counts done = cs_ops_between(*last, now);
-
-    account->sign += done.sign;
-    account->agree += done.agree;
-    account->scalar_mul += done.scalar_mul;
-    account->issue += done.issue;
-    account->prf += done.prf;
-    *last = now;
-}
-
 static cs_op_counts *account_of(telecare_play *p, const cast_actor *who)
 {
     if (who == p->patient)
@@ -195,7 +181,7 @@ static int call_by_name(telecare_play *p, telecare_line *line, cs_error *error)
     cs_buf t2 = {0};
     int rc = cs_caller_t1(line->caller, &who->env, &t1, error);
 
-    charge(account_of(p, who), &ops);
+    cast_charge(account_of(p, who), &ops);
     if (rc == CS_OK) {
         deliver(p, line, "T1", &t1, NULL);
         rc = cs_guest_t1(&line->guest, &cloud->party, &cloud->env, cs_view_buf(&t1), error);
@@ -207,12 +193,12 @@ static int call_by_name(telecare_play *p, telecare_line *line, cs_error *error)
     }
     if (rc == CS_OK)
         rc = cs_guest_t2(&cloud->party, &cloud->env, &line->guest, &t2, &line->session, error);
-    charge(&p->cloud_ops, &ops);
+    cast_charge(&p->cloud_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, line, "T2", &t2, NULL);
         rc = cs_caller_t2(line->caller, &who->env, cs_view_buf(&t2), error);
     }
-    charge(account_of(p, who), &ops);
+    cast_charge(account_of(p, who), &ops);
     cs_buf_free(&t1);
     cs_buf_free(&t2);
     return rc;
@@ -233,7 +219,7 @@ static int call_as_nobody(
     int rc = cs_caller_t3(
         line->caller, &who->env, cs_episode_place(episode, CS_SLOT_REPORT), &t3, error);
 
-    charge(account_of(p, who), &ops);
+    cast_charge(account_of(p, who), &ops);
     if (rc == CS_OK) {
         deliver(p, line, "T3", &t3, NULL);
         rc = cs_guest_t3(&line->guest, &cloud->party, &cloud->env, cs_view_buf(&t3), error);
@@ -246,12 +232,12 @@ static int call_as_nobody(
         rc = get_row(p, line->guest.place, &row, &keys, &value, &plain, error);
     if (rc == CS_OK)
         rc = cs_guest_t4(&cloud->party, &cloud->env, &line->guest, &t4, &line->session, error);
-    charge(&p->cloud_ops, &ops);
+    cast_charge(&p->cloud_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, line, "T4", &t4, NULL);
         rc = cs_caller_t4(line->caller, &who->env, cs_view_buf(&t4), error);
     }
-    charge(account_of(p, who), &ops);
+    cast_charge(account_of(p, who), &ops);
     cs_buf_free(&plain);
     cs_buf_free(&t3);
     cs_buf_free(&t4);
@@ -367,7 +353,7 @@ int telecare_send(
     int rc = cs_writing_u1(
         writing, line->caller, &line->caller_actor->env, &head, &chunk, &final, error);
 
-    charge(account_of(p, line->caller_actor), &ops);
+    cast_charge(account_of(p, line->caller_actor), &ops);
     if (rc == CS_OK) {
         deliver(p, line, "U1 head", &head, NULL);
         deliver(p, line, "U1 first", &chunk, &final);
@@ -389,7 +375,7 @@ int telecare_send(
     }
     if (rc == CS_OK)
         rc = answer_upload(p, line, writing, place, value.ends, error);
-    charge(&p->cloud_ops, &ops);
+    cast_charge(&p->cloud_ops, &ops);
     cs_bulk_free(&in);
     cs_buf_free(&head);
     cs_buf_free(&chunk);
@@ -467,14 +453,14 @@ int telecare_fetch(telecare_play *p, telecare_line *line, cs_episode *episode, c
     bool final = false;
     int rc = cs_episode_g1(episode, slot, line->caller, &who->env, &g1_head, &g1, error);
 
-    charge(account_of(p, who), &ops);
+    cast_charge(account_of(p, who), &ops);
     if (rc == CS_OK) {
         deliver(p, line, "G1 head", &g1_head, NULL);
         deliver(p, line, "G1", &g1, &g1_final);
         rc = serve_fetch(p, line, cs_view_buf(&g1_head), cs_view_buf(&g1), g1_final, &head, &chunk,
             &final, &row, &out, error);
     }
-    charge(&p->cloud_ops, &ops);
+    cast_charge(&p->cloud_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, line, "G2 head", &head, NULL);
         deliver(p, line, "G2 first", &chunk, &final);
@@ -485,7 +471,7 @@ int telecare_fetch(telecare_play *p, telecare_line *line, cs_episode *episode, c
         rc = give_blocks(p, line, row, out, reading, into, error);
     if (rc == CS_OK)
         rc = cs_reading_finish(reading, error);
-    charge(account_of(p, who), &ops);
+    cast_charge(account_of(p, who), &ops);
     cs_reading_free(&reading);
     cs_bulk_free(&out);
     cs_buf_free(&g1_head);
@@ -513,19 +499,19 @@ int telecare_invite(telecare_play *p, cs_error *error)
 
     if (rc == CS_OK)
         rc = cs_hup_letter(p->at_hospital, CS_ROLE_DOCTOR, &p->letter_d, error);
-    charge(&p->hospital_ops, &ops);
+    cast_charge(&p->hospital_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, NULL, "letter P", &p->letter_p, NULL);
         rc = cs_episode_open(
             &p->at_patient, &p->patient->party, &p->patient->env, cs_view_buf(&p->letter_p), error);
     }
-    charge(&p->patient_ops, &ops);
+    cast_charge(&p->patient_ops, &ops);
     if (rc == CS_OK) {
         deliver(p, NULL, "letter D", &p->letter_d, NULL);
         rc = cs_episode_open(
             &p->at_doctor, &p->doctor->party, &p->doctor->env, cs_view_buf(&p->letter_d), error);
     }
-    charge(&p->doctor_ops, &ops);
+    cast_charge(&p->doctor_ops, &ops);
     return rc;
 }
 
@@ -544,7 +530,7 @@ int telecare_hup(telecare_play *p, cs_error *error)
     int rc = cs_hup_new(
         &p->at_hospital, &writing, &p->hospital->party, &p->hospital->env, &input, &about, error);
 
-    charge(&p->hospital_ops, &ops);
+    cast_charge(&p->hospital_ops, &ops);
     if (rc == CS_OK)
         rc = telecare_call(p, &line, "HUP", p->hospital, NULL, error);
     if (rc == CS_OK)
@@ -569,7 +555,7 @@ int telecare_pup(telecare_play *p, cs_error *error)
     ops = cs_ops_of_thread();
     if (rc == CS_OK)
         rc = cs_pup_new(&writing, p->at_patient, &p->patient->env, &about, error);
-    charge(&p->patient_ops, &ops);
+    cast_charge(&p->patient_ops, &ops);
     if (rc == CS_OK)
         rc = telecare_send(p, &line, writing, p->measurement, error);
     telecare_hang_up(&line);
@@ -593,7 +579,7 @@ int telecare_tp(telecare_play *p, cs_error *error)
     ops = cs_ops_of_thread();
     if (rc == CS_OK)
         rc = cs_tp_new(&writing, p->at_doctor, &p->doctor->env, &about, error);
-    charge(&p->doctor_ops, &ops);
+    cast_charge(&p->doctor_ops, &ops);
     if (rc == CS_OK)
         rc = telecare_send(p, &line, writing, p->diagnosis, error);
     telecare_hang_up(&line);

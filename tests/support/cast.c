@@ -250,3 +250,11 @@ void cast_close(cast *c)
     cs_trust_free(&c->trust);
     cs_buf_free(&c->ca);
 }
+
+void cast_charge(cs_op_counts *account, cs_op_counts *last)
+{
+    cs_op_counts now = cs_ops_of_thread();
+
+    *account = cs_ops_sum(*account, cs_ops_between(*last, now));
+    *last = now;
+}

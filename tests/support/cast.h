@@ -61,6 +61,8 @@ void cast_open(cast *c, cs_suite suite, cast_token_fn make);
 /* And the cloud of telecare, which no visit needs. */
 void cast_open_telecare(cast *c, cast_token_fn make);
 void cast_close(cast *c);
+/* Add what was done since the last call to a party's account. */
+void cast_charge(cs_op_counts *account, cs_op_counts *last);
 /* Set everybody's clock. */
 void cast_at(cast *c, int64_t now);
 /* Registers an actor that has keys; gives the last two messages if the buffers are not NULL. */
