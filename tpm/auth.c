@@ -141,6 +141,8 @@ static int fetch(tpm_token *token, const tpm_tries *tries, cs_error *error)
 
     (void)snprintf(what, sizeof what, "the TPM's keys (serial %s)", token->serial);
     (void)snprintf(warning, sizeof warning, "%u tries are left", tries->most - tries->failed);
+    if (token->pin_source.kind == CS_PIN_PINENTRY)
+        token->base.pin_prompts++;
     rc = cs_pin_get(&pin, &token->pin_source, what, tries->failed > 0 ? warning : NULL, error);
     if (rc == CS_OK)
         rc = take_pin(token, &pin, error);

@@ -126,8 +126,8 @@ cs_op_counts cs_ops_between(cs_op_counts before, cs_op_counts after);
 cs_op_counts cs_ops_sum(cs_op_counts a, cs_op_counts b);
 
 /* Where a PIN comes from. The PIN is fetched when the token wants a login, held in guarded
- * memory for that call alone, and never repeated after it was refused. After a loss of the token
- * the source is asked again. */
+ * memory for that call alone (a person's: cs_pin_hold), and never repeated after it was refused.
+ * After a loss of the token the source is asked again. */
 typedef enum cs_pin_kind {
     CS_PIN_NONE = 0,    /* tokens without login; else CS_E_PIN_MISSING */
     CS_PIN_FILE,        /* path: first line of a file */
@@ -145,10 +145,41 @@ typedef struct cs_pin_source {
     char path[CS_URI_MAX];
     cs_pin_fn callback; /* CS_PIN_CALLBACK; it and its context outlive the token */
     void *context;
+    unsigned patience_s; /* how long a person may take; 0: CS_PIN_PATIENCE_S */
 } cs_pin_source;
+#define CS_PIN_PATIENCE_S 120 /* the card is nobody else's meanwhile */
+
+/* Some keys want the PIN for every use (CKA_ALWAYS_AUTHENTICATE; 9C of a PIV card). A person need
+ * not type it as often: it can be held, for this token alone, from the login or the first such use
+ * on, in guarded memory. It is wiped at the end of what it is held for, when the token refuses
+ * anything with it, when the token is lost or another is in its place (the person is asked again,
+ * even when the card is back), and when the token is closed. A login that is not for a use is never
+ * made with a held PIN. Nothing is held of other sources, which can be read each time, nor of a
+ * reader with a pad of its own (CKF_PROTECTED_AUTHENTICATION_PATH), where nobody here ever has the
+ * PIN: there the person enters it for the login and for each use. A TPM is another matter: above.
+ */
+typedef enum cs_pin_hold_kind {
+    CS_PIN_HOLD_EACH = 0, /* not held: the person is asked for every use */
+    CS_PIN_HOLD_VISIT,    /* until cs_token_end_visit; within the limits below, too */
+    CS_PIN_HOLD_COUNTED,  /* for so many uses and so long, over the ends of visits */
+} cs_pin_hold_kind;
+/* What gematik allows a comfort signature: 250 signatures, 24 hours. */
+#define CS_PIN_HOLD_USES_MAX 250
+#define CS_PIN_HOLD_SECONDS_MAX 86400
+
+typedef struct cs_pin_hold {
+    cs_pin_hold_kind kind;
+    unsigned uses, seconds; /* CS_PIN_HOLD_COUNTED: each at least 1 */
+} cs_pin_hold;
+
+/* Something that the person has to do now at the reader. */
+typedef void (*cs_token_tell_fn)(void *context, const char *text);
 
 typedef struct cs_token_options {
-    cs_pin_source pin;    /* a pin-source in the URI comes first */
+    cs_pin_source pin;     /* a pin-source in the URI comes first */
+    cs_pin_hold hold;      /* of a PIN that a person gives */
+    cs_token_tell_fn tell; /* NULL: a line on the terminal, where there is one */
+    void *tell_context;
     unsigned sessions;    /* most sessions at once; 0: 8, or what the token allows if fewer */
     unsigned timeout_ms;  /* wait for a free session, and for all that a TPM does; 0: 10000 */
     bool force_final_try; /* use the last PIN try if it comes to that */
@@ -164,6 +195,12 @@ CS_MUST_CHECK int cs_token_open(
     cs_token **out, const char *uri, const cs_token_options *options, cs_error *error);
 void cs_token_close(cs_token **token);
 CS_MUST_CHECK int cs_token_describe(cs_token *token, cs_token_info *out, cs_error *error);
+
+/* How often a person was asked for the PIN, at a reader's pad too, since the token was opened or
+ * the last visit ended. */
+unsigned cs_token_pin_prompts(const cs_token *token);
+/* A visit is over: a PIN that is held for it is wiped, and what is counted for it begins anew. */
+void cs_token_end_visit(cs_token *token);
 
 /* Open the one key the URI names. suite counts for CS_USE_SCALAR and CS_USE_ISSUE. A key must be
  * closed before its token. */

@@ -11,7 +11,9 @@
  * NULL in a table answers CS_E_TOKEN_UNSUITABLE, where nothing else is said.
  */
 
-#include <chartseal/token.h>
+#include "token/pin_hold.h"
+
+#include <stdatomic.h>
 
 typedef struct cs_key_ops {
     int (*sign)(cs_key *key, const uint8_t digest[32], uint8_t signature[64], cs_error *error);
@@ -48,6 +50,10 @@ typedef struct cs_token_ops {
 
 struct cs_token {
     const cs_token_ops *ops;
+    cs_held_pin *held; /* the backend's own; NULL: it holds none in this way */
+    /* since the opening, or since a visit ended; the backend counts them */
+    _Atomic unsigned pin_prompts; /* a person was asked */
+    _Atomic unsigned pin_uses;    /* of keys that want it each time */
 };
 
 struct cs_delivery_key {

@@ -6,9 +6,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static int from_environment(cs_pin *pin, const char *name, const char *what, cs_error *error)
@@ -37,14 +40,45 @@ static int from_callback(
     return rc;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t cs_question_deadline(const cs_question *question)
+{
+    return question->patience_s == 0 ? INT64_MAX : now_ms() + question->patience_s * INT64_C(1000);
+}
+
+bool cs_question_wait(int fd, int64_t deadline_ms)
+{
+    for (;;) {
+        struct pollfd one = {.fd = fd, .events = POLLIN};
+        int64_t left_ms = deadline_ms == INT64_MAX ? -1 : deadline_ms - now_ms();
+        int ready;
+
+        if (deadline_ms != INT64_MAX && left_ms <= 0)
+            return false;
+        ready = poll(&one, 1, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
+        if (ready != 0 && (ready > 0 || errno != EINTR))
+            return true; /* a failure shows at the reading */
+    }
+}
+
 /* A person can be asked only where there is a display or a terminal of this process's own: a daemon
  * must fail instead of waiting for nobody. */
-static int ask_person(cs_pin *pin, const char *what, const char *warning, cs_error *error)
+static int ask_person(cs_pin *pin, const cs_pin_source *source, const char *what,
+    const char *warning, cs_error *error)
 {
     int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     bool display = getenv("DISPLAY") != NULL || getenv("WAYLAND_DISPLAY") != NULL;
     char name[64] = "";
     char description[CS_ERROR_MESSAGE_MAX];
+    cs_question question = {
+        description, source->patience_s == 0 ? CS_PIN_PATIENCE_S : source->patience_s};
     bool tried = false;
     int rc;
 
@@ -55,15 +89,30 @@ static int ask_person(cs_pin *pin, const char *what, const char *warning, cs_err
         warning == NULL ? "" : "; ", warning == NULL ? "" : warning);
     if (terminal >= 0 && ttyname_r(terminal, name, sizeof name) != 0)
         name[0] = '\0';
-    rc = cs_pin_from_pinentry(pin, &tried, description, name[0] == '\0' ? NULL : name, error);
+    rc = cs_pin_from_pinentry(pin, &tried, &question, name[0] == '\0' ? NULL : name, error);
     if (!tried && terminal >= 0)
-        rc = cs_pin_from_terminal(pin, terminal, description, error);
+        rc = cs_pin_from_terminal(pin, terminal, &question, error);
     else if (!tried)
         rc = CS_FAIL(
             error, CS_E_PIN_MISSING, "%s needs a PIN; install pinentry, or give a PIN file", what);
     if (terminal >= 0)
         (void)close(terminal);
     return rc;
+}
+
+void cs_pin_tell(cs_token_tell_fn tell, void *context, const char *text)
+{
+    int terminal;
+
+    if (tell != NULL) {
+        tell(context, text);
+        return;
+    }
+    terminal = open("/dev/tty", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (terminal >= 0) {
+        (void)dprintf(terminal, "%s\n", text);
+        (void)close(terminal);
+    }
 }
 
 int cs_pin_get(cs_pin *out, const cs_pin_source *source, const char *what, const char *warning,
@@ -85,7 +134,7 @@ int cs_pin_get(cs_pin *out, const cs_pin_source *source, const char *what, const
         rc = from_callback(out, source, what, error);
         break;
     case CS_PIN_PINENTRY:
-        rc = ask_person(out, what, warning, error);
+        rc = ask_person(out, source, what, warning, error);
         break;
     case CS_PIN_NONE:
     default:

@@ -1,23 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Assuan dialogue with a pinentry program: greeting, options, SETDESC, GETPIN, BYE. */
+/* The Assuan dialogue with a pinentry program: greeting, options, SETTIMEOUT, SETDESC, GETPIN, BYE.
+ * A pinentry that does not keep to the time is ended when it is up. */
 #include "token/pin_sources.h"
 
 #include <chartseal/secret.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Assuan's own limit on a line, with room for the end. */
 #define LINE_SIZE 1002
 /* What any honest pinentry says before the PIN fits in far fewer lines. */
 #define LINES_MAX 64
+/* Longer than its own time: so it can say itself that it is up. */
+#define GRACE_S 2
+/* After its input has ended it has nothing to do. */
+#define LEAVING_MS 2000
+#define LOOK_MS 20
+
+/* One dialogue. */
+typedef struct dialogue {
+    int fd;
+    int64_t deadline_ms;
+    char *line; /* guarded, LINE_SIZE bytes */
+    bool late;
+} dialogue;
 
 extern char **environ;
 
@@ -32,18 +48,22 @@ static int hex_value(char c)
     return -1;
 }
 
-/* One line without its end into guarded memory. */
-static bool read_line(int fd, char *line, size_t *n)
+/* One line without its end. */
+static bool read_line(dialogue *d, size_t *n)
 {
     *n = 0;
     while (*n < LINE_SIZE) {
-        ssize_t got = read(fd, line + *n, 1);
+        ssize_t got;
 
+        d->late = !cs_question_wait(d->fd, d->deadline_ms);
+        if (d->late)
+            return false;
+        got = read(d->fd, d->line + *n, 1);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             return false;
-        if (line[*n] == '\n')
+        if (d->line[*n] == '\n')
             return true;
         ++*n;
     }
@@ -78,31 +98,34 @@ static bool starts_with(const char *line, size_t n, const char *prefix)
 }
 
 /* Reads up to OK or ERR; data lines go to pin, which may be NULL where none is due. */
-static int await_ok(int fd, cs_pin *pin, char *line, cs_error *error)
+static int await_ok(dialogue *d, cs_pin *pin, cs_error *error)
 {
     for (int lines = 0; lines < LINES_MAX; lines++) {
         size_t n;
 
-        if (!read_line(fd, line, &n))
+        if (!read_line(d, &n))
             break;
-        if (starts_with(line, n, "OK"))
+        if (starts_with(d->line, n, "OK"))
             return CS_OK;
-        if (starts_with(line, n, "ERR"))
-            return CS_FAIL(error, CS_E_CANCELLED, "no PIN was given to pinentry");
-        if (starts_with(line, n, "D ") && (pin == NULL || !take_data(pin, line, n)))
+        if (starts_with(d->line, n, "ERR"))
+            return CS_FAIL(error, CS_E_CANCELLED, "no PIN was given to pinentry; do this again");
+        if (starts_with(d->line, n, "D ") && (pin == NULL || !take_data(pin, d->line, n)))
             break;
     }
+    if (d->late)
+        return CS_FAIL(
+            error, CS_E_CANCELLED, "no PIN was given to pinentry in time; do this again");
     return CS_FAIL(
         error, CS_E_PIN_MISSING, "pinentry does not answer as it should; use a PIN file");
 }
 
-static int ask(int fd, cs_pin *pin, char *line, cs_error *error, const char *command)
+static int ask(dialogue *d, cs_pin *pin, cs_error *error, const char *command)
 {
     size_t n = strlen(command);
 
-    if (send(fd, command, n, MSG_NOSIGNAL) != (ssize_t)n)
+    if (send(d->fd, command, n, MSG_NOSIGNAL) != (ssize_t)n)
         return CS_FAIL(error, CS_E_PIN_MISSING, "pinentry went away: %s", strerror(errno));
-    return await_ok(fd, pin, line, error);
+    return await_ok(d, pin, error);
 }
 
 /* Percent, CR and LF are the bytes that a command line of Assuan cannot carry as they are. */
@@ -121,31 +144,50 @@ static void escape(char *out, size_t size, const char *text)
     out[n] = '\0';
 }
 
-static int converse(int fd, cs_pin *pin, const char *description, const char *tty, cs_error *error)
+/* One that knows no SETTIMEOUT is as good: there is a time here, too. */
+static int set_timeout(dialogue *d, unsigned seconds, cs_error *error)
 {
-    char command[LINE_SIZE], escaped[LINE_SIZE - 32];
-    char *line = cs_secret_new(LINE_SIZE);
+    char command[64];
     int rc;
 
-    if (line == NULL)
+    if (seconds == 0)
+        return CS_OK;
+    (void)snprintf(command, sizeof command, "SETTIMEOUT %u\n", seconds);
+    rc = ask(d, NULL, error, command);
+    return rc == CS_E_CANCELLED && !d->late ? CS_OK : rc;
+}
+
+static int converse(
+    int fd, cs_pin *pin, const cs_question *question, const char *tty, cs_error *error)
+{
+    char command[LINE_SIZE], escaped[LINE_SIZE - 32];
+    dialogue d = {.fd = fd, .line = cs_secret_new(LINE_SIZE)};
+    int rc;
+
+    if (d.line == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a PIN; raise RLIMIT_MEMLOCK");
-    rc = await_ok(fd, NULL, line, error);
+    d.deadline_ms = cs_question_deadline(question);
+    if (d.deadline_ms != INT64_MAX)
+        d.deadline_ms += GRACE_S * INT64_C(1000);
+    rc = await_ok(&d, NULL, error);
     if (rc == CS_OK && tty != NULL) {
         (void)snprintf(command, sizeof command, "OPTION ttyname=%s\n", tty);
-        rc = ask(fd, NULL, line, error, command);
+        rc = ask(&d, NULL, error, command);
     }
+    if (rc == CS_OK)
+        rc = set_timeout(&d, question->patience_s, error);
     if (rc == CS_OK) {
-        escape(escaped, sizeof escaped, description);
+        escape(escaped, sizeof escaped, question->description);
         (void)snprintf(command, sizeof command, "SETDESC %s\n", escaped);
-        rc = ask(fd, NULL, line, error, command);
+        rc = ask(&d, NULL, error, command);
     }
     if (rc == CS_OK)
-        rc = ask(fd, NULL, line, error, "SETPROMPT PIN:\n");
+        rc = ask(&d, NULL, error, "SETPROMPT PIN:\n");
     if (rc == CS_OK)
-        rc = ask(fd, pin, line, error, "GETPIN\n");
+        rc = ask(&d, pin, error, "GETPIN\n");
     if (rc == CS_OK)
-        (void)send(fd, "BYE\n", 4, MSG_NOSIGNAL);
-    cs_secret_free(&line);
+        (void)send(d.fd, "BYE\n", 4, MSG_NOSIGNAL);
+    cs_secret_free(&d.line);
     return rc;
 }
 
@@ -167,8 +209,23 @@ static int start(pid_t *child, int theirs)
     return failed;
 }
 
+/* The end of its input makes it leave, whatever was said; or it is ended. */
+static void end(pid_t child)
+{
+    const struct timespec look = {0, LOOK_MS * 1000000L};
+
+    for (int waited = 0; waited < LEAVING_MS; waited += LOOK_MS) {
+        if (waitpid(child, NULL, WNOHANG) != 0)
+            return;
+        (void)nanosleep(&look, NULL);
+    }
+    (void)kill(child, SIGKILL);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
 int cs_pin_from_pinentry(
-    cs_pin *pin, bool *tried, const char *description, const char *tty, cs_error *error)
+    cs_pin *pin, bool *tried, const cs_question *question, const char *tty, cs_error *error)
 {
     int ends[2], rc;
     pid_t child;
@@ -183,9 +240,8 @@ int cs_pin_from_pinentry(
     }
     *tried = true;
     (void)close(ends[1]);
-    rc = converse(ends[0], pin, description, tty, error);
-    (void)close(ends[0]); /* the end of its input makes it leave, whatever was said */
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        ;
+    rc = converse(ends[0], pin, question, tty, error);
+    (void)close(ends[0]);
+    end(child);
     return rc;
 }

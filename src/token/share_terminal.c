@@ -38,12 +38,13 @@ static int say(int terminal, cs_view text, cs_error *error)
     return CS_OK;
 }
 
-/* A line without an echo; what it says is dropped. */
+/* A line without an echo; what it says is dropped. Nobody is hurried in a ceremony. */
 static int wait_for_enter(int terminal, const char *text, cs_error *error)
 {
     cs_pin pin = {.text = cs_secret_new(CS_PIN_MAX)};
+    cs_question question = {text, 0};
     int rc = pin.text == NULL ? CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a line")
-                              : cs_pin_from_terminal(&pin, terminal, text, error);
+                              : cs_pin_from_terminal(&pin, terminal, &question, error);
 
     cs_pin_free(&pin);
     return rc;
@@ -91,8 +92,9 @@ int cs_share_show(const cs_share *share, const char *heading, cs_error *error)
 static int ask_once(cs_share *out, int terminal, const char *what, cs_error *error)
 {
     cs_pin line = {.text = cs_secret_new(CS_PIN_MAX)};
+    cs_question question = {what, 0};
     int rc = line.text == NULL ? CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a share")
-                               : cs_pin_from_terminal(&line, terminal, what, error);
+                               : cs_pin_from_terminal(&line, terminal, &question, error);
 
     if (rc == CS_OK)
         rc = cs_share_parse(out, (cs_view){(const uint8_t *)line.text, line.n}, error);

@@ -42,12 +42,16 @@ static void erase(cs_pin *pin, size_t keep)
 }
 
 /* One byte at a time, so that no stdio buffer keeps the PIN. */
-static int read_line(cs_pin *pin, int terminal, const struct termios *keys, cs_error *error)
+static int read_line(
+    cs_pin *pin, int terminal, const struct termios *keys, int64_t deadline_ms, cs_error *error)
 {
     for (;;) {
         char c = '\0';
-        ssize_t got = read(terminal, &c, 1);
+        ssize_t got;
 
+        if (!cs_question_wait(terminal, deadline_ms))
+            return CS_FAIL(error, CS_E_CANCELLED, "no PIN was typed in time; do this again");
+        got = read(terminal, &c, 1);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -74,7 +78,7 @@ static int read_line(cs_pin *pin, int terminal, const struct termios *keys, cs_e
     }
 }
 
-int cs_pin_from_terminal(cs_pin *pin, int terminal, const char *description, cs_error *error)
+int cs_pin_from_terminal(cs_pin *pin, int terminal, const cs_question *question, cs_error *error)
 {
     struct termios before, quiet;
     int rc;
@@ -89,8 +93,8 @@ int cs_pin_from_terminal(cs_pin *pin, int terminal, const char *description, cs_
     if (tcsetattr(terminal, TCSAFLUSH, &quiet) != 0)
         return CS_FAIL(error, CS_E_PIN_MISSING, "the terminal's echo cannot be switched off: %s",
             strerror(errno));
-    if (say(terminal, description) && say(terminal, ": "))
-        rc = read_line(pin, terminal, &before, error);
+    if (say(terminal, question->description) && say(terminal, ": "))
+        rc = read_line(pin, terminal, &before, cs_question_deadline(question), error);
     else
         rc = CS_FAIL(error, CS_E_PIN_MISSING, "the terminal cannot be written to");
     (void)tcsetattr(terminal, TCSAFLUSH, &before);

@@ -50,6 +50,19 @@ int cs_token_describe(cs_token *token, cs_token_info *out, cs_error *error)
     return token->ops->describe(token, out, error);
 }
 
+unsigned cs_token_pin_prompts(const cs_token *token)
+{
+    return token->pin_prompts;
+}
+
+void cs_token_end_visit(cs_token *token)
+{
+    if (token->held != NULL)
+        cs_held_pin_end_visit(token->held);
+    token->pin_prompts = 0;
+    token->pin_uses = 0;
+}
+
 static int check_use(cs_use use, cs_suite suite, cs_error *error)
 {
     if (use < CS_USE_SIGN || use > CS_USE_PRF)

@@ -11,9 +11,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 static char directory[64];
+static unsigned patience_s; /* of the person who is asked; 0: the default */
 
 static const char *file(const char *name, const char *text, unsigned mode)
 {
@@ -32,7 +34,7 @@ static const char *file(const char *name, const char *text, unsigned mode)
 
 static int get(cs_pin_kind kind, const char *path, const char *expected, cs_error *error)
 {
-    cs_pin_source source = {.kind = kind};
+    cs_pin_source source = {.kind = kind, .patience_s = patience_s};
     cs_pin pin;
     int rc;
 
@@ -168,6 +170,48 @@ static void test_pinentry(void **state)
     assert_fails(CS_E_PIN_MISSING, get(CS_PIN_PINENTRY, "", "", error));
 }
 
+/* How long it took, in seconds. */
+static double timed(int wanted)
+{
+    struct timespec begun, ended;
+    cs_error told = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &begun);
+    assert_int_equal(get(CS_PIN_PINENTRY, "", "", &told), wanted);
+    (void)clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_non_null(strstr(told.message, "in time"));
+    return (double)(ended.tv_sec - begun.tv_sec) +
+           (double)(ended.tv_nsec - begun.tv_nsec) / 1000000000;
+}
+
+/* Nobody is waited for for ever: not for a person, and not for a pinentry that hangs. */
+static void test_pinentry_is_late(void **state)
+{
+    double took;
+
+    (void)state;
+    patience_s = 1;
+    with_pinentry(DIALOGUE_BEGIN "sleep 60" DIALOGUE_END);
+    took = timed(CS_E_CANCELLED);
+    assert_true(took >= 1 && took < 20);
+    /* it does not even leave when its input has ended */
+    with_pinentry("#!/bin/sh\necho OK ready\nexec sleep 60\n");
+    took = timed(CS_E_CANCELLED);
+    assert_true(took >= 1 && took < 20);
+    /* it is told the time, and one that cannot be is as good */
+    with_pinentry("#!/bin/sh\necho OK ready\nwhile read -r command rest; do case $command in\n"
+                  "SETTIMEOUT) seconds=$rest; echo OK ;; GETPIN) echo \"D $seconds\"; echo OK ;;\n"
+                  "BYE) exit 0 ;; *) echo OK ;; esac; done\n");
+    patience_s = 7;
+    assert_ok(get(CS_PIN_PINENTRY, "", "7", error));
+    patience_s = 0;
+    assert_ok(get(CS_PIN_PINENTRY, "", "120", error)); /* CS_PIN_PATIENCE_S */
+    with_pinentry("#!/bin/sh\necho OK ready\nwhile read -r command rest; do case $command in\n"
+                  "SETTIMEOUT) echo 'ERR 1 unknown' ;; GETPIN) echo 'D 2468'; echo OK ;;\n"
+                  "BYE) exit 0 ;; *) echo OK ;; esac; done\n");
+    assert_ok(get(CS_PIN_PINENTRY, "", "2468", error));
+}
+
 /* The child asks on a terminal of its own; the parent types, and reads what is shown. Returns the
  * child's wait status; *echo: is the terminal's echo on afterwards? */
 static int type_at(const char *text, const char *expected, int wanted, bool *echo)
@@ -220,6 +264,40 @@ static void test_terminal(void **state)
         0); /* kill, erase */
     assert_int_equal(type_at("2468\x04", "2468", CS_OK, &echo), 0);
     assert_int_equal(type_at("\x04", "", CS_E_CANCELLED, &echo), 0);
+}
+
+/* A person who has gone: the PIN that was begun is not taken, and the terminal is as it was. */
+static void test_terminal_is_late(void **state)
+{
+    bool echo = false;
+
+    (void)state;
+    patience_s = 1;
+    assert_int_equal(type_at("24", "", CS_E_CANCELLED, &echo), 0);
+    patience_s = 0;
+    assert_true(echo);
+}
+
+/* What is to be done elsewhere is a line on the terminal, where nobody else takes it. */
+static void test_tell(void **state)
+{
+    char shown[128] = "";
+    int terminal, status;
+    pid_t child = forkpty(&terminal, NULL, NULL, NULL);
+    size_t n = 0;
+    ssize_t got;
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        cs_pin_tell(NULL, NULL, "enter the PIN at the reader");
+        _exit(0);
+    }
+    while (n < sizeof shown - 1 && (got = read(terminal, shown + n, sizeof shown - 1 - n)) > 0)
+        n += (size_t)got;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_string_equal(shown, "enter the PIN at the reader\r\n");
+    (void)close(terminal);
 }
 
 /* Ctrl-C: no PIN, and the terminal is as it was. */
@@ -296,7 +374,10 @@ int main(void)
         cmocka_unit_test(test_credential),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_pinentry),
+        cmocka_unit_test(test_pinentry_is_late),
         cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_terminal_is_late),
+        cmocka_unit_test(test_tell),
         cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_nobody_to_ask),
         cmocka_unit_test(test_uris),
