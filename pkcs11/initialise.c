@@ -72,6 +72,17 @@ static int check_length(const p11_slot *slot, const cs_pin *pin, const char *wha
     return CS_OK;
 }
 
+/* A token whose PINs are entered at its reader takes none from a file. */
+static int check_pad(const p11_slot *slot, cs_error *error)
+{
+    if ((slot->info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
+        return CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
+            "the PINs of the token in slot %lu of module %s are set at its reader's own pad; make "
+            "it with the maker's tool",
+            slot->id, slot->module->path);
+    return CS_OK;
+}
+
 static int set_user_pin(const p11_slot *slot, const making *m, cs_error *error)
 {
     CK_FUNCTION_LIST *f = slot->module->functions;
@@ -154,7 +165,9 @@ static int make_token(void *context, p11_module *module, cs_error *error)
     rc = find_place(&empty, m, module, error);
     if (rc != CS_OK)
         return rc;
-    rc = check_length(&empty, &m->so_pin, "SO PIN", error);
+    rc = check_pad(&empty, error);
+    if (rc == CS_OK)
+        rc = check_length(&empty, &m->so_pin, "SO PIN", error);
     if (rc == CS_OK)
         rc = check_length(&empty, &m->pin, "PIN", error);
     if (rc != CS_OK)

@@ -90,3 +90,9 @@ int cs_pkcs11_token_list(const char *module, cs_token_visit_fn fn, void *context
     p11_scan_end();
     return rc;
 }
+
+bool p11_is_token(const p11_token *token, const CK_TOKEN_INFO *info)
+{
+    return memcmp(info->label, token->info.label, sizeof info->label) == 0 &&
+           memcmp(info->serialNumber, token->info.serialNumber, sizeof info->serialNumber) == 0;
+}

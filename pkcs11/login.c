@@ -112,65 +112,146 @@ static int login_failed(const p11_token *token, CK_RV rv, cs_error *error)
     return is_wrong_pin(rv) ? wrong_pin(token, rv, error) : p11_fail(token, "C_Login", rv, error);
 }
 
-/* A login, here and below: *rv is what the token answered last. */
-static int send_pin(p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE user,
-    const cs_pin *pin, CK_RV *rv, cs_error *error)
+/* One login: for what, and what came of it. */
+typedef struct attempt {
+    p11_token *token;
+    CK_SESSION_HANDLE session;
+    CK_USER_TYPE user;
+    const char *label; /* of the key whose use it is for; NULL: none */
+    CK_FLAGS flags;    /* of the token, as it told them just now */
+    CK_RV rv;          /* what it answered last */
+} attempt;
+
+static cs_view owner_of(const CK_TOKEN_INFO *info, uint8_t owner[CS_PIN_OWNER_MAX])
+{
+    memcpy(owner, info->label, sizeof info->label);
+    memcpy(owner + sizeof info->label, info->serialNumber, sizeof info->serialNumber);
+    return (cs_view){owner, sizeof info->label + sizeof info->serialNumber};
+}
+
+static int send_pin(attempt *a, const cs_pin *pin, cs_error *error)
 {
     uint8_t digest[CS_HASH_SIZE];
-    int rc = pin_digest(token, pin, digest, error);
+    int rc = pin_digest(a->token, pin, digest, error);
 
     if (rc == CS_OK)
-        rc = check_not_refused(token, digest, error);
+        rc = check_not_refused(a->token, digest, error);
     if (rc != CS_OK)
         goto out;
-    *rv = token->module->functions->C_Login(session, user, (CK_UTF8CHAR *)pin->text, pin->n);
-    if (is_wrong_pin(*rv))
+    a->rv =
+        a->token->module->functions->C_Login(a->session, a->user, (CK_UTF8CHAR *)pin->text, pin->n);
+    if (is_wrong_pin(a->rv))
         memcpy(refused.digests[refused.count++], digest, sizeof digest);
-    if (*rv != CKR_OK && *rv != CKR_USER_ALREADY_LOGGED_IN)
-        rc = login_failed(token, *rv, error);
+    if (a->rv != CKR_OK && a->rv != CKR_USER_ALREADY_LOGGED_IN)
+        rc = login_failed(a->token, a->rv, error);
 out:
     cs_wipe(digest, sizeof digest);
     return rc;
 }
 
-/* The reader's own pad asks for the PIN. */
-static int use_pinpad(
-    p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_RV *rv, cs_error *error)
+/* "login" or "signature 2 of this visit, key SIGN key". Keys that want it each time only sign. */
+static void say_why(const attempt *a, char *out, size_t size)
 {
-    *rv = token->module->functions->C_Login(session, user, NULL, 0);
-    if (*rv != CKR_OK && *rv != CKR_USER_ALREADY_LOGGED_IN)
-        return login_failed(token, *rv, error);
-    return CS_OK;
+    const p11_token *token = a->token;
+
+    if (a->label == NULL)
+        (void)snprintf(out, size, "login");
+    else
+        (void)snprintf(out, size, "signature %u%s, key %s", token->base.pin_uses + 1,
+            token->hold.kind == CS_PIN_HOLD_VISIT ? " of this visit" : "", a->label);
 }
 
-static int login_as(
-    p11_token *token, CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_RV *rv, cs_error *error)
+/* The reader's own pad asks for the PIN, and nobody here learns it: nothing is held, and nothing
+ * can be sent again. A person who does not enter it, or enters another, has to begin anew. */
+static int use_pinpad(attempt *a, cs_error *error)
 {
-    CK_TOKEN_INFO info;
+    p11_token *token = a->token;
+    char why[CS_LABEL_MAX + 64], text[sizeof why + 128];
+
+    say_why(a, why, sizeof why);
+    (void)snprintf(text, sizeof text, "enter the PIN of token %s (serial %s) at the reader: %s%s",
+        token->label, token->serial, why,
+        (a->flags & CKF_USER_PIN_COUNT_LOW) != 0 ? "; few tries are left" : "");
+    cs_pin_tell(token->tell, token->tell_context, text);
+    token->base.pin_prompts++;
+    a->rv = token->module->functions->C_Login(a->session, a->user, NULL, 0);
+    if (a->rv == CKR_OK || a->rv == CKR_USER_ALREADY_LOGGED_IN)
+        return CS_OK;
+    if (a->rv == CKR_CANCEL || a->rv == CKR_FUNCTION_CANCELED || a->rv == CKR_FUNCTION_REJECTED)
+        return CS_FAIL(error, CS_E_CANCELLED,
+            "token %s (serial %s): the PIN was not entered at the reader in time, or it was "
+            "cancelled there (%s); do this again",
+            token->label, token->serial, p11_rv_name(a->rv));
+    return login_failed(token, a->rv, error);
+}
+
+/* From its source. What a person gave is held as far as the policy goes, once the token has taken
+ * it: a token that was logged in to already has not looked at it. */
+static int ask_and_send(attempt *a, cs_error *error)
+{
+    p11_token *token = a->token;
+    bool person = token->pin_source.kind == CS_PIN_PINENTRY;
+    char what[96], why[CS_LABEL_MAX + 64], held[64], text[sizeof why + sizeof held + 32];
+    uint8_t owner[CS_PIN_OWNER_MAX];
     cs_pin pin = {0};
-    char what[96];
     int rc;
 
-    *rv = token->module->functions->C_GetTokenInfo(token->slot, &info);
-    if (*rv != CKR_OK)
-        return p11_fail(token, "C_GetTokenInfo", *rv, error);
-    if ((info.flags & CKF_LOGIN_REQUIRED) == 0 && user == CKU_USER)
+    say_why(a, why, sizeof why);
+    cs_pin_hold_text(&token->hold, held, sizeof held);
+    (void)snprintf(what, sizeof what, "token %s (serial %s)", token->label, token->serial);
+    (void)snprintf(text, sizeof text, "%s%s%s", why, held,
+        (a->flags & CKF_USER_PIN_FINAL_TRY) != 0   ? "; this is the last try"
+        : (a->flags & CKF_USER_PIN_COUNT_LOW) != 0 ? "; few tries are left"
+                                                   : "");
+    if (person)
+        token->base.pin_prompts++;
+    rc = cs_pin_get(&pin, &token->pin_source, what, text, error);
+    if (rc == CS_OK)
+        rc = send_pin(a, &pin, error);
+    if (rc == CS_OK && a->rv == CKR_OK && person)
+        cs_held_pin_keep(
+            token->base.held, &pin, owner_of(&token->info, owner), a->label == NULL ? 0 : 1);
+    cs_pin_free(&pin);
+    return rc;
+}
+
+/* Whatever comes of it but a success, the person is asked the next time. */
+static int send_held(attempt *a, const cs_pin *pin, cs_error *error)
+{
+    int rc = send_pin(a, pin, error);
+
+    if (rc != CS_OK)
+        cs_held_pin_forget(a->token->base.held);
+    return rc;
+}
+
+static int login_as(attempt *a, cs_error *error)
+{
+    p11_token *token = a->token;
+    uint8_t owner[CS_PIN_OWNER_MAX];
+    CK_TOKEN_INFO info;
+    cs_pin pin = {0};
+    int rc;
+
+    a->rv = token->module->functions->C_GetTokenInfo(token->slot, &info);
+    /* between two uses another card may have come into the reader, which the PIN is not for */
+    if (a->rv == CKR_OK && !p11_is_token(token, &info))
+        a->rv = CKR_TOKEN_NOT_PRESENT;
+    if (a->rv != CKR_OK)
+        return p11_fail(token, "C_GetTokenInfo", a->rv, error);
+    if ((info.flags & CKF_LOGIN_REQUIRED) == 0 && a->user == CKU_USER)
         return CS_OK;
+    a->flags = info.flags;
     rc = check_tries(token, info.flags, error);
     if (rc != CS_OK)
         return rc;
     if ((info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
-        return use_pinpad(token, session, user, rv, error);
+        return use_pinpad(a, error);
     if (token->pin_value.n > 0)
-        return send_pin(token, session, user, &token->pin_value, rv, error);
-    (void)snprintf(what, sizeof what, "token %s (serial %s)", token->label, token->serial);
-    rc = cs_pin_get(&pin, &token->pin_source, what,
-        (info.flags & CKF_USER_PIN_FINAL_TRY) != 0   ? "this is the last try"
-        : (info.flags & CKF_USER_PIN_COUNT_LOW) != 0 ? "few tries are left"
-                                                     : NULL,
-        error);
-    if (rc == CS_OK)
-        rc = send_pin(token, session, user, &pin, rv, error);
+        return send_pin(a, &token->pin_value, error);
+    if (a->label == NULL || !cs_held_pin_take(token->base.held, &pin, owner_of(&info, owner)))
+        return ask_and_send(a, error);
+    rc = send_held(a, &pin, error);
     cs_pin_free(&pin);
     return rc;
 }
@@ -185,29 +266,34 @@ static bool logged_in(p11_token *token, CK_SESSION_HANDLE session)
 
 int p11_login(p11_token *token, CK_SESSION_HANDLE session, cs_error *error)
 {
+    attempt a = {.token = token, .session = session, .user = CKU_USER};
     int rc = CS_OK;
-    CK_RV rv;
 
     (void)pthread_mutex_lock(&login_lock);
     if (!logged_in(token, session))
-        rc = login_as(token, session, CKU_USER, &rv, error);
+        rc = login_as(&a, error);
     (void)pthread_mutex_unlock(&login_lock);
     return rc;
 }
 
-CK_RV p11_login_context(p11_job *job)
+CK_RV p11_login_context(p11_job *job, const p11_key *key)
 {
-    CK_RV rv = CKR_OK;
+    attempt a = {.token = job->token,
+        .session = job->session,
+        .user = CKU_CONTEXT_SPECIFIC,
+        .label = key->base.info.label};
     int rc;
 
     (void)pthread_mutex_lock(&login_lock);
     job->call = "C_Login";
-    rc = login_as(job->token, job->session, CKU_CONTEXT_SPECIFIC, &rv, job->error);
+    rc = login_as(&a, job->error);
+    if (rc == CS_OK)
+        job->token->base.pin_uses++;
     (void)pthread_mutex_unlock(&login_lock);
     if (rc == CS_OK)
         return CKR_OK;
-    if (p11_rv_is_lost(rv))
-        return rv;
+    if (p11_rv_is_lost(a.rv))
+        return a.rv;
     job->rc = rc;
     return CKR_OPERATION_ACTIVE;
 }

@@ -14,9 +14,9 @@
  *             the token's sessions
  *
  * Locks: the registry's (modules, list of tokens), one for whoever looks for tokens, one per module
- * (who has which session), two per token (pool and handles; work, shared or alone), one for logins.
- * None is held during a call to a token, except that of work, the login's, the looking one's and,
- * while a module is loaded, the registry's.
+ * (who has which session), three per token (pool and handles; work, shared or alone; the PIN that
+ * is held), one for logins. None is held during a call to a token, except that of work, the
+ * login's, the looking one's and, while a module is loaded, the registry's.
  */
 
 #include "token/backend.h"
@@ -88,6 +88,9 @@ typedef struct p11_token {
     char label[33], serial[17];
     cs_pin_source pin_source;
     cs_pin pin_value; /* from pin-value in the URI; else empty */
+    cs_pin_hold hold;
+    cs_token_tell_fn tell;
+    void *tell_context;
     bool force_final_try;
     unsigned timeout_ms;
 
@@ -193,6 +196,9 @@ int p11_slot_each(p11_module *module, p11_slot_fn fn, void *context, cs_error *e
 int p11_describe(
     const p11_module *module, const CK_TOKEN_INFO *info, cs_token_info *out, cs_error *error);
 
+/* Label and serial number are the token's. */
+bool p11_is_token(const p11_token *token, const CK_TOKEN_INFO *info);
+
 /* -- login.c */
 /* Logs in on the session if the token wants that and it is not so already. */
 int p11_login(p11_token *token, CK_SESSION_HANDLE session, cs_error *error);
@@ -232,7 +238,7 @@ int p11_run(p11_token *token, p11_key *key, p11_work work, void *context, cs_err
 /* -- login.c again: the login that CKA_ALWAYS_AUTHENTICATE wants between SignInit and Sign. For
  * some modules it is the first call to notice that the card was pulled; other failures are told by
  * job->rc, with CKR_OPERATION_ACTIVE, so that the session is dropped. */
-CK_RV p11_login_context(p11_job *job);
+CK_RV p11_login_context(p11_job *job, const p11_key *key);
 /* A call with the job's session as first argument. */
 #define P11(job, name, ...) ((job)->call = #name, (job)->f->name((job)->session, __VA_ARGS__))
 /* In a job: its session stays open until the end of the hold, or until the token is lost. */

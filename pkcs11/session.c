@@ -102,36 +102,68 @@ void p11_pool_after_fork(p11_token *token)
     token->parked = 0;
     token->generation++;
     token->lost = true;
+    cs_held_pin_after_fork(token->base.held);
     token->recovering = false;
     token->retry_at_ms = 0;
     token->backoff_ms = 0;
 }
 
+/* Called with the lock. The PIN that is held goes with whatever it was held for: a card that comes
+ * back may be in other hands. */
+static void set_lost(p11_token *token)
+{
+    token->lost = true;
+    cs_held_pin_forget(token->base.held);
+}
+
+typedef struct looking {
+    p11_token *token;
+    p11_slot other; /* the one in its slot; no module: none */
+} looking;
+
 static int same_token(void *context, const p11_slot *slot, cs_error *error)
 {
-    p11_token *token = context;
+    looking *l = context;
 
     (void)error;
-    if (memcmp(slot->info.label, token->info.label, sizeof slot->info.label) != 0 ||
-        memcmp(slot->info.serialNumber, token->info.serialNumber, sizeof slot->info.serialNumber) !=
-            0)
+    if (!p11_is_token(l->token, &slot->info)) {
+        if (slot->id == l->token->slot)
+            l->other = *slot;
         return 0;
-    token->slot = slot->id;
+    }
+    l->token->slot = slot->id;
     return 1;
+}
+
+static int is_gone(const looking *l, cs_error *error)
+{
+    const p11_token *token = l->token;
+    char label[sizeof token->label], serial[sizeof token->serial];
+
+    if (l->other.module == NULL)
+        return CS_FAIL(error, CS_E_TOKEN_ABSENT,
+            "token %s (serial %s) is gone from module %s; insert or reconnect it", token->label,
+            token->serial, token->module->path);
+    (void)p11_text(label, sizeof label, l->other.info.label, sizeof l->other.info.label);
+    (void)p11_text(
+        serial, sizeof serial, l->other.info.serialNumber, sizeof l->other.info.serialNumber);
+    return CS_FAIL(error, CS_E_TOKEN_ABSENT,
+        "in the place of token %s (serial %s) is another, %s (serial %s), which was sent nothing; "
+        "put the first one back",
+        token->label, token->serial, label, serial);
 }
 
 /* Neither the slot number nor a handle of before means anything now. */
 static int find_and_log_in(p11_token *token, unsigned generation, p11_session *out, cs_error *error)
 {
+    looking l = {.token = token};
     int rc = p11_module_revive(token->module, error);
 
     if (rc != CS_OK)
         return rc;
-    rc = p11_slot_each(token->module, same_token, token, error);
+    rc = p11_slot_each(token->module, same_token, &l, error);
     if (rc == 0)
-        return CS_FAIL(error, CS_E_TOKEN_ABSENT,
-            "token %s (serial %s) is gone from module %s; insert or reconnect it", token->label,
-            token->serial, token->module->path);
+        return is_gone(&l, error);
     return rc == 1 ? open_logged_in(token, generation, out, error) : rc;
 }
 
@@ -235,7 +267,7 @@ static int open_one_more(p11_token *token, p11_session *out, bool *again, cs_err
         return CS_OK;
     }
     if (p11_rv_is_lost(rv) && out->generation == token->generation)
-        token->lost = true;
+        set_lost(token);
     (void)pthread_cond_signal(&token->changed);
     return p11_fail(token, "C_OpenSession", rv, error);
 }
@@ -324,7 +356,7 @@ static void close_counted(p11_token *token, const p11_session *session)
     token->open_count--;
     /* with the last session the login is gone too */
     if (token->open_count == 0)
-        token->lost = true;
+        set_lost(token);
 }
 
 void p11_session_give(p11_token *token, const p11_session *session, bool healthy, bool lost)
@@ -335,7 +367,7 @@ void p11_session_give(p11_token *token, const p11_session *session, bool healthy
     (void)pthread_mutex_lock(&token->lock);
     current = session->generation == token->generation;
     if (lost && current)
-        token->lost = true;
+        set_lost(token);
     current = current && !token->lost;
     keep = healthy && current;
     hold = current ? hold_of(token, session) : NULL;

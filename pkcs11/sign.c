@@ -23,7 +23,7 @@ static CK_RV sign_work(p11_job *job, void *context)
     if (rv != CKR_OK)
         return rv;
     if (s->key->base.info.always_authenticate) {
-        rv = p11_login_context(job);
+        rv = p11_login_context(job, s->key);
         if (rv != CKR_OK)
             return rv;
     }

@@ -87,6 +87,7 @@ static int describe(cs_token *base, cs_token_info *out, cs_error *error)
 static void free_token(p11_token *token)
 {
     cs_secret_free(&token->pin_value.text);
+    cs_held_pin_free(&token->base.held);
     if (token->module != NULL)
         p11_module_put(token->module);
     cs_wipe(token, sizeof *token);
@@ -128,7 +129,12 @@ static int set_up(
     token->pin_source = options->pin;
     token->force_final_try = options->force_final_try;
     token->timeout_ms = options->timeout_ms == 0 ? P11_TIMEOUT_MS : options->timeout_ms;
+    token->hold = options->hold;
+    token->tell = options->tell;
+    token->tell_context = options->tell_context;
     rc = p11_uri_pin(s->uri, &token->pin_source, &token->pin_value, error);
+    if (rc == CS_OK)
+        rc = cs_held_pin_new(&token->base.held, &token->hold, error);
     if (rc == CS_OK)
         rc = p11_pool_new(token, options->sessions, error);
     return rc;
@@ -171,12 +177,13 @@ static int open_found(
 }
 
 /* The token says that no PIN try has been used, so a login that failed for another reason cost
- * none.
+ * none. At a reader's pad it would cost the person, who was there and knows more than we do.
  */
-static bool has_all_tries(const search *s)
+static bool may_try_again(const search *s)
 {
-    return (s->found.info.flags &
-               (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED)) == 0;
+    return (s->found.info.flags & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY |
+                                      CKF_USER_PIN_LOCKED | CKF_PROTECTED_AUTHENTICATION_PATH)) ==
+           0;
 }
 
 int cs_pkcs11_token_open(
@@ -200,7 +207,7 @@ int cs_pkcs11_token_open(
 
         p11_pause_ms(P11_BACKOFF_FIRST_MS);
         if (find_and_hold(&s, true, &later) == CS_OK) {
-            if (has_all_tries(&s))
+            if (may_try_again(&s))
                 rc = open_found(&token, &s, options, error);
             else
                 p11_module_put(s.found.module);

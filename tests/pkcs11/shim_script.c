@@ -32,7 +32,7 @@ static unsigned count_call(const char *call)
     abort(); /* more names than the shim wraps */
 }
 
-static void note(const char *call)
+void shim_note(const char *call)
 {
     const char *path = getenv("CS_SHIM_COUNTS");
     char line[64];
@@ -83,6 +83,11 @@ static unsigned long obey(shim_orders *orders, const char *action, unsigned long
     } else if (strcmp(action, "sessions") == 0) {
         orders->set_sessions = true;
         orders->sessions = value;
+    } else if (strcmp(action, "serial") == 0) {
+        orders->set_serial = true;
+        orders->serial = value;
+    } else if (strcmp(action, "pad") == 0) {
+        orders->pad = true;
     } else {
         abort(); /* a test that misspells tests nothing */
     }
@@ -108,7 +113,7 @@ shim_orders shim_enter(const char *call)
         state.inode = status.st_ino;
     }
     nth = count_call(call);
-    note(call);
+    shim_note(call);
     (void)pthread_mutex_unlock(&lock);
     while (file != NULL && fscanf(file, "%31s %15s %15s %15s", name, which, action, value) == 4) {
         if (strcmp(name, call) == 0 && applies(which, nth))

@@ -19,17 +19,24 @@
  *     loose     search without the attribute VALUE, as tokens do that do not know it
  *     flags     add VALUE to the flags of a token's info
  *     sessions  tell VALUE as both session maxima of a token
- * The file is named by CS_SHIM_SCRIPT; every call's name is added to the file CS_SHIM_COUNTS.
+ *     serial    tell VALUE as a token's serial number
+ *     pad       take a login without a PIN, as if it was entered at the reader (SHIM_PAD_PIN)
+ * The file is named by CS_SHIM_SCRIPT; every call's name is added to the file CS_SHIM_COUNTS; and
+ * "C_Login with a PIN", where a pad is given one all the same.
  */
 
 #include <stdbool.h>
 
 typedef struct shim_orders {
-    bool fail, drop, shorten, alter, hide, loose, set_sessions;
-    unsigned long rv, length, hidden, flags, sessions;
+    bool fail, drop, shorten, alter, hide, loose, set_sessions, set_serial, pad;
+    unsigned long rv, length, hidden, flags, sessions, serial;
 } shim_orders;
 
 /* Counts the call, waits if it is told to, and says what else is to be done. */
 shim_orders shim_enter(const char *call);
+/* Adds a line to CS_SHIM_COUNTS. */
+void shim_note(const char *text);
+
+#define SHIM_PAD_PIN "13572468" /* the fixture's */
 
 #endif
