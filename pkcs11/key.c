@@ -230,6 +230,8 @@ CK_RV p11_key_adopt(p11_job *job, p11_key *key, CK_OBJECT_HANDLE object)
         return CKR_OK;
     key->handle = object;
     key->generation = job->generation;
+    if (facts.always_authenticate)
+        job->token->wants_pin = true;
     if (key->base.info.use == CS_USE_PRF)
         return CKR_OK;
     rv = take_public(job, object, &facts, key, &bound);

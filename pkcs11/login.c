@@ -112,6 +112,13 @@ static int login_failed(const p11_token *token, CK_RV rv, cs_error *error)
     return is_wrong_pin(rv) ? wrong_pin(token, rv, error) : p11_fail(token, "C_Login", rv, error);
 }
 
+#define WHY_SIZE (CS_LABEL_MAX + 64)
+
+static bool asks_person(const p11_token *token)
+{
+    return token->pin_source.kind == CS_PIN_PINENTRY && token->pin_value.n == 0;
+}
+
 /* One login: for what, and what came of it. */
 typedef struct attempt {
     p11_token *token;
@@ -150,14 +157,14 @@ out:
 }
 
 /* "login" or "signature 2 of this visit, key SIGN key". Keys that want it each time only sign. */
-static void say_why(const attempt *a, char *out, size_t size)
+static void say_why(const attempt *a, char out[WHY_SIZE])
 {
     const p11_token *token = a->token;
 
     if (a->label == NULL)
-        (void)snprintf(out, size, "login");
+        (void)snprintf(out, WHY_SIZE, "login");
     else
-        (void)snprintf(out, size, "signature %u%s, key %s", token->base.pin_uses + 1,
+        (void)snprintf(out, WHY_SIZE, "signature %u%s, key %s", token->base.pin_uses + 1,
             token->hold.kind == CS_PIN_HOLD_VISIT ? " of this visit" : "", a->label);
 }
 
@@ -166,9 +173,9 @@ static void say_why(const attempt *a, char *out, size_t size)
 static int use_pinpad(attempt *a, cs_error *error)
 {
     p11_token *token = a->token;
-    char why[CS_LABEL_MAX + 64], text[sizeof why + 128];
+    char why[WHY_SIZE], text[sizeof why + 128];
 
-    say_why(a, why, sizeof why);
+    say_why(a, why);
     (void)snprintf(text, sizeof text, "enter the PIN of token %s (serial %s) at the reader: %s%s",
         token->label, token->serial, why,
         (a->flags & CKF_USER_PIN_COUNT_LOW) != 0 ? "; few tries are left" : "");
@@ -185,32 +192,39 @@ static int use_pinpad(attempt *a, cs_error *error)
     return login_failed(token, a->rv, error);
 }
 
-/* From its source. What a person gave is held as far as the policy goes, once the token has taken
- * it: a token that was logged in to already has not looked at it. */
-static int ask_and_send(attempt *a, cs_error *error)
+/* From its source, with why it is asked for. */
+static int ask(cs_pin *pin, const attempt *a, const char *why, cs_error *error)
 {
     p11_token *token = a->token;
-    bool person = token->pin_source.kind == CS_PIN_PINENTRY;
-    char what[96], why[CS_LABEL_MAX + 64], held[64], text[sizeof why + sizeof held + 32];
-    uint8_t owner[CS_PIN_OWNER_MAX];
-    cs_pin pin = {0};
-    int rc;
+    char what[96], held[64], text[WHY_SIZE + sizeof held + 32];
 
-    say_why(a, why, sizeof why);
     cs_pin_hold_text(&token->hold, held, sizeof held);
     (void)snprintf(what, sizeof what, "token %s (serial %s)", token->label, token->serial);
     (void)snprintf(text, sizeof text, "%s%s%s", why, held,
         (a->flags & CKF_USER_PIN_FINAL_TRY) != 0   ? "; this is the last try"
         : (a->flags & CKF_USER_PIN_COUNT_LOW) != 0 ? "; few tries are left"
                                                    : "");
-    if (person)
+    if (asks_person(token))
         token->base.pin_prompts++;
-    rc = cs_pin_get(&pin, &token->pin_source, what, text, error);
+    return cs_pin_get(pin, &token->pin_source, what, text, error);
+}
+
+/* What a person gave is held as far as the policy goes, once the token has taken it: one that was
+ * logged in to already has not looked at it. */
+static int ask_and_send(attempt *a, cs_error *error)
+{
+    uint8_t owner[CS_PIN_OWNER_MAX];
+    char why[WHY_SIZE];
+    cs_pin pin = {0};
+    int rc;
+
+    say_why(a, why);
+    rc = ask(&pin, a, why, error);
     if (rc == CS_OK)
         rc = send_pin(a, &pin, error);
-    if (rc == CS_OK && a->rv == CKR_OK && person)
+    if (rc == CS_OK && a->rv == CKR_OK && asks_person(a->token))
         cs_held_pin_keep(
-            token->base.held, &pin, owner_of(&token->info, owner), a->label == NULL ? 0 : 1);
+            a->token->base.held, &pin, owner_of(&a->token->info, owner), a->label == NULL ? 0 : 1);
     cs_pin_free(&pin);
     return rc;
 }
@@ -225,13 +239,11 @@ static int send_held(attempt *a, const cs_pin *pin, cs_error *error)
     return rc;
 }
 
-static int login_as(attempt *a, cs_error *error)
+/* The token is there and has tries for it. */
+static int look_at_token(attempt *a, cs_error *error)
 {
     p11_token *token = a->token;
-    uint8_t owner[CS_PIN_OWNER_MAX];
     CK_TOKEN_INFO info;
-    cs_pin pin = {0};
-    int rc;
 
     a->rv = token->module->functions->C_GetTokenInfo(token->slot, &info);
     /* between two uses another card may have come into the reader, which the PIN is not for */
@@ -239,17 +251,27 @@ static int login_as(attempt *a, cs_error *error)
         a->rv = CKR_TOKEN_NOT_PRESENT;
     if (a->rv != CKR_OK)
         return p11_fail(token, "C_GetTokenInfo", a->rv, error);
-    if ((info.flags & CKF_LOGIN_REQUIRED) == 0 && a->user == CKU_USER)
-        return CS_OK;
     a->flags = info.flags;
-    rc = check_tries(token, info.flags, error);
-    if (rc != CS_OK)
+    if ((a->flags & CKF_LOGIN_REQUIRED) == 0 && a->user == CKU_USER)
+        return CS_OK;
+    return check_tries(token, a->flags, error);
+}
+
+static int login_as(attempt *a, cs_error *error)
+{
+    p11_token *token = a->token;
+    uint8_t owner[CS_PIN_OWNER_MAX];
+    cs_pin pin = {0};
+    int rc = look_at_token(a, error);
+
+    if (rc != CS_OK || ((a->flags & CKF_LOGIN_REQUIRED) == 0 && a->user == CKU_USER))
         return rc;
-    if ((info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
+    if ((a->flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
         return use_pinpad(a, error);
     if (token->pin_value.n > 0)
         return send_pin(a, &token->pin_value, error);
-    if (a->label == NULL || !cs_held_pin_take(token->base.held, &pin, owner_of(&info, owner)))
+    if (a->label == NULL ||
+        !cs_held_pin_take(token->base.held, &pin, owner_of(&token->info, owner)))
         return ask_and_send(a, error);
     rc = send_held(a, &pin, error);
     cs_pin_free(&pin);
@@ -296,4 +318,56 @@ CK_RV p11_login_context(p11_job *job, const p11_key *key)
         return a.rv;
     job->rc = rc;
     return CKR_OPERATION_ACTIVE;
+}
+
+/* -- before a visit */
+
+/* It is held without having been sent; one that was refused before is not held. */
+static int ask_ahead(attempt *a, cs_error *error)
+{
+    p11_token *token = a->token;
+    uint8_t owner[CS_PIN_OWNER_MAX], digest[CS_HASH_SIZE];
+    cs_pin pin = {0};
+    int rc = look_at_token(a, error);
+
+    if (rc != CS_OK || (a->flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0 ||
+        cs_held_pin_is(token->base.held, owner_of(&token->info, owner)))
+        return rc;
+    rc = ask(&pin, a, "the signatures to come", error);
+    if (rc == CS_OK)
+        rc = pin_digest(token, &pin, digest, error);
+    if (rc == CS_OK)
+        rc = check_not_refused(token, digest, error);
+    if (rc == CS_OK)
+        cs_held_pin_keep(token->base.held, &pin, owner_of(&token->info, owner), 0);
+    cs_pin_free(&pin);
+    cs_wipe(digest, sizeof digest);
+    return rc;
+}
+
+static CK_RV begin_work(p11_job *job, void *context)
+{
+    attempt a = {.token = job->token, .session = job->session, .user = CKU_CONTEXT_SPECIFIC};
+    int rc;
+
+    (void)context;
+    (void)pthread_mutex_lock(&login_lock);
+    job->call = "C_GetTokenInfo";
+    rc = ask_ahead(&a, job->error);
+    (void)pthread_mutex_unlock(&login_lock);
+    if (p11_rv_is_lost(a.rv))
+        return a.rv;
+    job->rc = rc;
+    return CKR_OK;
+}
+
+int p11_begin_visit(cs_token *base, cs_error *error)
+{
+    p11_token *token = (p11_token *)base;
+
+    if (!token->wants_pin)
+        cs_held_pin_forget(base->held);
+    if (!token->wants_pin || token->hold.kind == CS_PIN_HOLD_EACH || !asks_person(token))
+        return CS_OK;
+    return p11_run(token, NULL, begin_work, NULL, error);
 }

@@ -91,6 +91,7 @@ typedef struct p11_token {
     cs_pin_hold hold;
     cs_token_tell_fn tell;
     void *tell_context;
+    atomic_bool wants_pin; /* a key was opened that wants it for every use */
     bool force_final_try;
     unsigned timeout_ms;
 
@@ -239,6 +240,7 @@ int p11_run(p11_token *token, p11_key *key, p11_work work, void *context, cs_err
  * some modules it is the first call to notice that the card was pulled; other failures are told by
  * job->rc, with CKR_OPERATION_ACTIVE, so that the session is dropped. */
 CK_RV p11_login_context(p11_job *job, const p11_key *key);
+int p11_begin_visit(cs_token *token, cs_error *error);
 /* A call with the job's session as first argument. */
 #define P11(job, name, ...) ((job)->call = #name, (job)->f->name((job)->session, __VA_ARGS__))
 /* In a job: its session stays open until the end of the hold, or until the token is lost. */

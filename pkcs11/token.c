@@ -112,6 +112,7 @@ static const cs_token_ops token_ops = {
     .delivery = p11_delivery,
     .import_lifted = p11_import_lifted,
     .delivery_key = p11_delivery_key,
+    .begin_visit = p11_begin_visit,
     .close = close_token,
 };
 

@@ -199,6 +199,11 @@ CS_MUST_CHECK int cs_token_describe(cs_token *token, cs_token_info *out, cs_erro
 /* How often a person was asked for the PIN, at a reader's pad too, since the token was opened or
  * the last visit ended. */
 unsigned cs_token_pin_prompts(const cs_token *token);
+/* A visit begins: what it will want of a person is asked for now, where it can be held, and not
+ * when somebody waits. A PIN that is asked for here is not sent before the first use that wants
+ * one. Where no key of the token wants it each time, none is asked for, or held any longer.
+ * CS_E_PIN_*, CS_E_CANCELLED, CS_E_TOKEN_ABSENT. */
+CS_MUST_CHECK int cs_token_begin_visit(cs_token *token, cs_error *error);
 /* A visit is over: a PIN that is held for it is wiped, and what is counted for it begins anew. */
 void cs_token_end_visit(cs_token *token);
 

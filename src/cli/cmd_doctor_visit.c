@@ -8,12 +8,14 @@
 #include "service/signals.h"
 #include "service/station.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TIMEOUT_DEFAULT_S 3600
 #define TIMEOUT_MAX_S 86400
+#define VISITS_MAX 1000 /* more than a day's */
 
 /* What the station asks of the person and the command line. */
 typedef struct desk {
@@ -176,15 +178,16 @@ static int print_visit(
     cs_wire_counts counts = cs_wire_log_counts(opened->log);
 
     return cs_print_json(
-        json_pack("{s:b, s:s, s:b, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:f, s:f}",
+        json_pack(
+            "{s:b, s:s, s:b, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I}, s:I, s:f, s:f}",
             "ok", 1, "peer", report->patient, "consent", report->consented, "record",
             record_json(report), "record_missing",
             report->missing == CS_OK ? NULL : cs_code_name(report->missing), "signal",
             signal_json(report), "diagnosis", diagnosis_json(report), "token_ops",
             cs_ops_json(report->ops), "filing_ops", cs_ops_json(report->filing_ops), "step_ops",
             steps_json(report), "wire", "messages", (json_int_t)counts.messages, "bytes",
-            (json_int_t)counts.bytes, "seconds", (double)took_ms / 1000, "own_seconds",
-            (double)report->own_us / 1000000),
+            (json_int_t)counts.bytes, "pin_prompts", (json_int_t)report->pin_prompts, "seconds",
+            (double)took_ms / 1000, "own_seconds", (double)report->own_us / 1000000),
         error);
 }
 
@@ -202,6 +205,93 @@ static void say_visit(const desk *me, const cs_station_report *report)
     }
 }
 
+/* Of several visits, nothing that is for one patient is said beforehand. */
+static int set_visits(int64_t *visits, const cs_arguments *arguments, cs_error *error)
+{
+    static const char *const of_one[] = {
+        "record", "record-out", "signal-out", "emergency", "diagnosis"};
+    int rc = cs_arg_number(visits, arguments, "visits", 1, 1, VISITS_MAX, error);
+
+    for (size_t i = 0; rc == CS_OK && *visits > 1 && i < sizeof of_one / sizeof of_one[0]; i++) {
+        if (cs_arg(arguments, of_one[i]) != NULL)
+            rc = CS_FAIL(error, CS_E_USAGE,
+                "--%s is for one patient; with --visits each has a diagnosis from the editor, and "
+                "files in the home",
+                of_one[i]);
+    }
+    return rc;
+}
+
+static int one_visit(const desk *me, cs_opened *opened, const cs_station_input *input,
+    cs_station_report *report, cs_error *error)
+{
+    int64_t started = cs_clock_ms();
+    int rc = cs_station_visit(report, opened->home, opened->actor, opened->log, input, error);
+
+    if (rc != CS_OK)
+        return rc;
+    if (me->quiet)
+        return print_visit(report, opened, cs_clock_ms() - started, error);
+    say_visit(me, report);
+    return CS_OK;
+}
+
+/* A failure that the next patient has no part in: of this one, of the network to this one's
+ * hospital, of the card, which can be put back. Others end the command, or it would run in circles.
+ */
+static bool may_go_on(const desk *me, const cs_station_report *report, int rc)
+{
+    struct pollfd stop = {.fd = me->stop_fd, .events = POLLIN};
+
+    if (!report->somebody_came || poll(&stop, 1, 0) != 0)
+        return false;
+    switch (cs_category_of(rc)) {
+    case CS_CATEGORY_BUSY: /* or nobody answered in time */
+    case CS_CATEGORY_PIN:
+    case CS_CATEGORY_TOKEN:
+    case CS_CATEGORY_INPUT:
+    case CS_CATEGORY_REFUSED:
+    case CS_CATEGORY_NOT_FOUND:
+    case CS_CATEGORY_NETWORK:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* One patient after the other. A visit that fails is told at once; the status is the last one's. */
+static int all_visits(const desk *me, cs_opened *opened, const cs_station_input *input,
+    int64_t visits, cs_error *error)
+{
+    cs_station_report report;
+    int failed = CS_OK;
+
+    for (int64_t i = 1; i <= visits; i++) {
+        int rc = one_visit(me, opened, input, &report, error);
+
+        if (rc != CS_OK && (i == visits || !may_go_on(me, &report, rc)))
+            return rc;
+        if (rc == CS_OK)
+            continue;
+        failed = rc;
+        (void)cs_report(rc, error, me->quiet);
+    }
+    error->message[0] = '\0'; /* it is told */
+    return failed;
+}
+
+static int open_station(
+    cs_opened *opened, cs_station_input *input, const cs_arguments *arguments, cs_error *error)
+{
+    int rc = cs_open_home(opened, CS_HOME_DOCTOR, arguments, error);
+
+    if (rc == CS_OK) {
+        opened->home->pin_hold = cs_arg(arguments, "pin-hold");
+        rc = cs_open_party(opened, arguments, error);
+    }
+    return rc == CS_OK ? cs_cloud_url(&input->cloud_url, opened->home, arguments, error) : rc;
+}
+
 int cs_run_doctor_visit(const cs_arguments *arguments, cs_error *error)
 {
     bool json = cs_arg_flag(arguments, "json");
@@ -216,13 +306,14 @@ int cs_run_doctor_visit(const cs_arguments *arguments, cs_error *error)
         .notice = on_notice,
         .diagnose = on_diagnose,
         .context = &me};
-    int64_t started = cs_clock_ms();
-    cs_station_report report;
     cs_opened opened = {0};
     cs_buf record_id = {0};
     char host[256] = "";
-    int rc = cs_check_diagnosis_source(arguments, error);
+    int64_t visits = 1;
+    int rc = set_visits(&visits, arguments, error);
 
+    if (rc == CS_OK)
+        rc = cs_check_diagnosis_source(arguments, error);
     if (rc == CS_OK)
         rc = check_texts(arguments, error);
     if (rc == CS_OK)
@@ -237,18 +328,12 @@ int cs_run_doctor_visit(const cs_arguments *arguments, cs_error *error)
         rc = cs_stop_fd_open(&input.stop_fd, error);
     me.stop_fd = input.stop_fd;
     if (rc == CS_OK)
-        rc = cs_open_member(&opened, CS_HOME_DOCTOR, arguments, error);
-    if (rc == CS_OK)
-        rc = cs_cloud_url(&input.cloud_url, opened.home, arguments, error);
+        rc = open_station(&opened, &input, arguments, error);
     me.home = opened.home;
     if (rc == CS_OK)
         cs_warn_lists(opened.home);
     if (rc == CS_OK)
-        rc = cs_station_visit(&report, opened.home, opened.actor, opened.log, &input, error);
-    if (rc == CS_OK && json)
-        rc = print_visit(&report, &opened, cs_clock_ms() - started, error);
-    else if (rc == CS_OK)
-        say_visit(&me, &report);
+        rc = all_visits(&me, &opened, &input, visits, error);
     if (input.stop_fd >= 0)
         (void)close(input.stop_fd);
     cs_buf_free(&record_id);
@@ -272,6 +357,8 @@ const cs_option cs_doctor_visit_options[] = {
     {"emergency", "REASON", false, "without the patient's consent; always recorded and reviewed"},
     {"patient", "ID", false, "the patient of the emergency"},
     {"cloud-url", "URL", false, "where the cloud answers; otherwise as at the registration"},
+    {"pin-hold", "HOW", false, "each: the PIN for every signature; visit: once; or N/T (minutes)"},
+    {"visits", "N", false, "so many patients, one after the other; 1"},
     {"timeout", "S", false, "how long to wait for a patient; 3600"},
     CS_WIRE_LOG_OPTION,
     CS_JSON_OPTION,

@@ -221,10 +221,24 @@ int cs_open_wire_log(cs_wire_log **out, const cs_arguments *arguments, cs_error 
     return cs_wire_log_open(out, path, error);
 }
 
+/* Standard error has it beside --json too, which is on standard output. */
+static void tell_person(void *context, const char *text)
+{
+    char clean[CS_ERROR_MESSAGE_MAX];
+
+    (void)context;
+    cs_warn("%s", cs_printable(clean, sizeof clean, text));
+}
+
 int cs_open_home(cs_opened *out, cs_home_kind kind, const cs_arguments *arguments, cs_error *error)
 {
+    int rc;
+
     *out = (cs_opened){0};
-    return cs_home_open(&out->home, cs_arg(arguments, "dir"), kind, error);
+    rc = cs_home_open(&out->home, cs_arg(arguments, "dir"), kind, error);
+    if (rc == CS_OK)
+        out->home->tell = tell_person;
+    return rc;
 }
 
 int cs_open_party(cs_opened *out, const cs_arguments *arguments, cs_error *error)

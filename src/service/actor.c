@@ -4,7 +4,7 @@
 #include "service/biometrics.h"
 #include "service/own_keys.h"
 #include "service/own_scalar.h"
-#include "token/pin.h"
+#include "token/pin_hold.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,6 +209,24 @@ static cs_pin_source pin_source(cs_home *home)
     return source;
 }
 
+static int take_hold(cs_pin_hold *out, const cs_home *home, cs_error *error)
+{
+    const json_t *value = json_object_get(json_object_get(home->config, "pin"), "hold");
+    const char *text = json_string_value(value);
+
+    *out = (cs_pin_hold){home->kind == CS_HOME_DOCTOR ? CS_PIN_HOLD_VISIT : CS_PIN_HOLD_EACH, 0, 0};
+    if (home->pin_hold != NULL)
+        return cs_pin_hold_parse(out, home->pin_hold, "--pin-hold", error);
+    if (value == NULL)
+        return CS_OK;
+    if (cs_pin_hold_parse(out, text == NULL ? "" : text, "pin.hold", error) != CS_OK)
+        return CS_FAIL(error, CS_E_MALFORMED,
+            "%s/config.json: pin.hold is \"each\", \"visit\" or \"N/T\" (N signatures within T "
+            "minutes, at most %d and %d); mend it",
+            home->dir, CS_PIN_HOLD_USES_MAX, CS_PIN_HOLD_SECONDS_MAX / 60);
+    return CS_OK;
+}
+
 /* A number that config.json may have; 0: the default. */
 static int take_number(
     unsigned *out, const cs_home *home, const char *name, unsigned most, cs_error *error)
@@ -226,7 +244,8 @@ static int take_number(
 int cs_home_open_token_forced(cs_token **out, cs_home *home, bool force_final_try, cs_error *error)
 {
     const char *uri = cs_home_text(home, "token");
-    cs_token_options options = {.pin = pin_source(home), .force_final_try = force_final_try};
+    cs_token_options options = {
+        .pin = pin_source(home), .tell = home->tell, .force_final_try = force_final_try};
     int rc;
 
     if (uri == NULL)
@@ -236,6 +255,8 @@ int cs_home_open_token_forced(cs_token **out, cs_home *home, bool force_final_tr
         rc = take_number(&options.sessions, home, "token_sessions", SESSIONS_MAX, error);
     if (rc == CS_OK)
         rc = take_number(&options.timeout_ms, home, "token_timeout_ms", TIMEOUT_MAX_MS, error);
+    if (rc == CS_OK)
+        rc = take_hold(&options.hold, home, error);
     if (rc != CS_OK)
         return rc;
     return cs_token_open(out, uri, &options, error);

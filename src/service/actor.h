@@ -11,6 +11,9 @@ void cs_home_key_label(const cs_home *home, const char *name, char label[CS_LABE
 
 /* The token that config.json names; its PIN from where "pin.file" or "pin.environment" says, from
  * the biometric password where "pin.from" says so (biometrics.h), else from a person.
+ * What a person gives is held as "pin.hold" says (token/pin_hold.h); for a doctor who does not say,
+ * for the visit: she began it, she sits at the station with her card, and four prompts in a visit
+ * teach nobody to look at what is signed. Anybody else is asked each time.
  * "token_sessions" and "token_timeout_ms" may be there, as in cs_token_options. The home outlives
  * the token. */
 CS_MUST_CHECK int cs_home_open_token(cs_token **out, cs_home *home, cs_error *error);

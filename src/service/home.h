@@ -56,6 +56,8 @@ typedef struct cs_home {
     uint8_t *authorisation; /* guarded; of keys in a TPM, from H(BP) (biometrics.h); else NULL */
     unsigned adopted;       /* by cs_home_make_keys: keys that were in the token already */
     cs_pin_source pin;      /* CS_PIN_NONE, or where the PIN is now, whatever config.json says */
+    const char *pin_hold;   /* NULL, or how long it is held ("visit"), whatever config.json says */
+    cs_token_tell_fn tell;  /* what has to be done at the reader; NULL: on the terminal */
 } cs_home;
 
 /* Make the directory and config.json. CS_E_USAGE, here and below, when others than the owner may

@@ -53,11 +53,28 @@ static int check_myself(station *me, cs_error *error)
     return rc;
 }
 
+/* A card that is not there can still come before the patient does. */
+static int ask_ahead(station *me, cs_error *error)
+{
+    cs_error absent = {0};
+    int rc = cs_token_begin_visit(me->actor->token, &absent);
+
+    if (rc == CS_E_TOKEN_ABSENT) {
+        me->input->notice(me->input->context, absent.message);
+        return CS_OK;
+    }
+    if (rc != CS_OK && error != NULL)
+        *error = absent;
+    return rc;
+}
+
 static int prepare(station *me, cs_error *error)
 {
     char path[CS_PATH_MAX];
     int rc = check_myself(me, error);
 
+    if (rc == CS_OK)
+        rc = ask_ahead(me, error);
     cs_home_path(me->home, "chartseal.db", path);
     if (rc == CS_OK)
         rc = cs_store_open(&me->store, path, error);
@@ -174,6 +191,7 @@ static void send_away(station *me, const cs_error *why)
     cs_link_free(&me->talk.link);
     cs_visit_d_free(&me->visit);
     me->talk.refused = false;
+    me->report->somebody_came = false;
     (void)snprintf(text, sizeof text, "somebody came, but it was no visit (%.300s); still waiting",
         why->message);
     me->input->notice(me->input->context, text);
@@ -209,6 +227,7 @@ static int await_patient(station *me, cs_link_listener *listener, cs_error *erro
             return nobody(me, &last, error);
         if (rc != CS_OK)
             return rc;
+        me->report->somebody_came = true;
         cs_link_cancel_on(me->talk.link, input->stop_fd);
         if (cs_clock_ms() - fetched > REVOCATIONS_AGE_MS) {
             rc = refresh_revocations(me, error);
@@ -508,6 +527,8 @@ int cs_station_visit(cs_station_report *out, cs_home *home, cs_actor *actor, cs_
         cs_talk_refuse(&me.talk, rc);
     out->ops = cs_ops_between(out->filing_ops, cs_ops_between(before, cs_ops_of_thread()));
     cs_finder_close(&me.finder);
+    out->pin_prompts = cs_token_pin_prompts(actor->token);
+    cs_token_end_visit(actor->token);
     cs_visit_d_free(&me.visit);
     cs_link_free(&me.talk.link);
     cs_world_close(&me.world);

@@ -14,6 +14,9 @@
  * required: the doctor is told, the patient gets the diagnosis, and as only a hospital to which the
  * cloud refers can be asked, it is not filed.
  *
+ * With the visit ends what the doctor's PIN was held for, whatever came of it; the next one of the
+ * same process asks for it before it waits, if the card is there.
+ *
  * A diagnosis that was written is not lost: when it cannot be sent it is filed all the same, and
  * when it cannot be filed it is kept in the home and the error names the file.
  */
@@ -49,6 +52,7 @@ typedef struct cs_station_input {
 } cs_station_input;
 
 struct cs_station_report {
+    bool somebody_came; /* and was not sent away */
     char patient[CS_ID_MAX + 1];
     bool consented;
     uint64_t signal_size; /* 0: no signal, no hash, no file */
@@ -69,6 +73,7 @@ struct cs_station_report {
     cs_op_counts ops;              /* of the visit, without the filing */
     int64_t own_us;                /* of the station and its token: without waiting for others */
     cs_op_counts filing_ops;       /* none, where the session of the search was used */
+    unsigned pin_prompts; /* times that the doctor was asked for the PIN; for the login, too */
 };
 
 CS_MUST_CHECK int cs_station_visit(cs_station_report *out, cs_home *home, cs_actor *actor,

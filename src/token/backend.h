@@ -45,7 +45,8 @@ typedef struct cs_token_ops {
     int (*delivery_key)(
         cs_token *token, cs_delivery_key **out, uint8_t public_key[65], cs_error *error);
     int (*attestor)(cs_token *token, cs_attestor **out, cs_error *error);
-    void (*close)(cs_token *token); /* frees the struct */
+    int (*begin_visit)(cs_token *token, cs_error *error); /* NULL: there is nothing to ask */
+    void (*close)(cs_token *token);                       /* frees the struct */
 } cs_token_ops;
 
 struct cs_token {

@@ -100,7 +100,7 @@ void cs_pin_hold_text(const cs_pin_hold *policy, char *out, size_t size)
 {
     out[0] = '\0';
     if (policy->kind == CS_PIN_HOLD_VISIT)
-        (void)snprintf(out, size, "; held for this visit");
+        (void)snprintf(out, size, "; held until this visit is over");
     else if (policy->kind == CS_PIN_HOLD_COUNTED)
         (void)snprintf(out, size, "; held for up to %u signatures within %u minutes", policy->uses,
             (policy->seconds + 59) / 60);
@@ -212,15 +212,30 @@ out:
     (void)pthread_mutex_unlock(&held->lock);
 }
 
+/* The lock is held. */
+static bool may_take(const cs_held_pin *held, cs_view owner)
+{
+    return held->pin.text != NULL && held->left > 0 && clock_ms(CLOCK_BOOTTIME) < held->until_ms &&
+           cs_view_equal(owner, (cs_view){held->owner, held->owner_size});
+}
+
+bool cs_held_pin_is(cs_held_pin *held, cs_view owner)
+{
+    bool is;
+
+    (void)pthread_mutex_lock(&held->lock);
+    is = may_take(held, owner);
+    (void)pthread_mutex_unlock(&held->lock);
+    return is;
+}
+
 bool cs_held_pin_take(cs_held_pin *held, cs_pin *out, cs_view owner)
 {
     bool good;
 
     *out = (cs_pin){0};
     (void)pthread_mutex_lock(&held->lock);
-    good = held->pin.text != NULL && held->left > 0 && clock_ms(CLOCK_BOOTTIME) < held->until_ms &&
-           cs_view_equal(owner, (cs_view){held->owner, held->owner_size});
-    if (good)
+    if (may_take(held, owner))
         out->text = cs_secret_new(CS_PIN_MAX);
     good = out->text != NULL;
     if (good) {

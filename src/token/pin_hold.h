@@ -33,13 +33,16 @@ void cs_held_pin_keep(cs_held_pin *held, const cs_pin *pin, cs_view owner, unsig
 /* A copy of the PIN held for that token, for one use; the caller frees it. False: none is held, or
  * no more. For another token nothing is given, and what was held is wiped. */
 bool cs_held_pin_take(cs_held_pin *held, cs_pin *out, cs_view owner);
+/* There is one to take. */
+bool cs_held_pin_is(cs_held_pin *held, cs_view owner);
 void cs_held_pin_forget(cs_held_pin *held);
 /* A PIN that is held for a visit goes; another stays. */
 void cs_held_pin_end_visit(cs_held_pin *held);
 /* In a child of a fork: it holds nothing, and its parent's lock counts no more. */
 void cs_held_pin_after_fork(cs_held_pin *held);
 
-/* What the person who is asked for it should know: "; held for this visit", or nothing. */
+/* What the person who is asked for it should know: "; held until this visit is over", or nothing.
+ */
 void cs_pin_hold_text(const cs_pin_hold *policy, char *out, size_t size);
 
 #endif

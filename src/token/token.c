@@ -55,6 +55,11 @@ unsigned cs_token_pin_prompts(const cs_token *token)
     return token->pin_prompts;
 }
 
+int cs_token_begin_visit(cs_token *token, cs_error *error)
+{
+    return token->ops->begin_visit == NULL ? CS_OK : token->ops->begin_visit(token, error);
+}
+
 void cs_token_end_visit(cs_token *token)
 {
     if (token->held != NULL)

@@ -120,7 +120,7 @@ static void test_visit(void **state)
     cs_token *token = open_asking("visit", &key);
 
     (void)state;
-    assert_asked(1, "; login; held for this visit");
+    assert_asked(1, "; login; held until this visit is over");
     sign_times(key, 4);
     assert_asked(1, NULL);
     assert_int_equal(cs_token_pin_prompts(token), 1);
@@ -128,7 +128,7 @@ static void test_visit(void **state)
     cs_token_end_visit(token);
     assert_int_equal(cs_token_pin_prompts(token), 0);
     sign_times(key, 4);
-    assert_asked(2, "; signature 1 of this visit, key card; held for this visit");
+    assert_asked(2, "; signature 1 of this visit, key card; held until this visit is over");
     assert_int_equal(cs_token_pin_prompts(token), 1);
     close_both(&token, &key);
     token = open_asking("visit", &key); /* what was held went with the token */
@@ -155,6 +155,55 @@ static void test_counted(void **state)
     sign_times(key, 1);
     assert_asked(3, NULL);
     close_both(&token, &key);
+}
+
+/* Asked for before somebody waits, and sent when it is wanted. */
+static void test_begin_visit(void **state)
+{
+    cs_key *key;
+    cs_token *token = open_asking("visit", &key);
+
+    (void)state;
+    assert_ok(cs_token_begin_visit(token, error));
+    assert_asked(1, "; login");
+    sign_times(key, 4);
+    cs_token_end_visit(token);
+    fixture_script("");
+    assert_ok(cs_token_begin_visit(token, error));
+    assert_asked(2, "; the signatures to come; held until this visit is over");
+    assert_int_equal(fixture_calls("C_Login"), 0);
+    assert_int_equal(cs_token_pin_prompts(token), 1);
+    sign_times(key, 4);
+    assert_ok(cs_token_begin_visit(token, error));
+    assert_asked(2, NULL);
+    cs_token_end_visit(token);
+    /* a loss is noticed, and the login is what asks */
+    fixture_script("C_GetTokenInfo 1 fail 0xe0\n");
+    assert_ok(cs_token_begin_visit(token, error));
+    assert_asked(3, "; login");
+    fixture_script("");
+    cs_token_end_visit(token);
+    type_pin("cancel");
+    assert_fails(CS_E_CANCELLED, cs_token_begin_visit(token, error));
+    type_pin(PIN);
+    /* the last try is not led to */
+    fixture_script("C_GetTokenInfo * flags 0x20000\n");
+    assert_fails(CS_E_PIN_FINAL_TRY, cs_token_begin_visit(token, error));
+    assert_asked(4, NULL);
+    fixture_script("");
+    close_both(&token, &key);
+    /* where each is asked for, nothing is asked ahead; nor where no key wants a PIN */
+    token = open_asking("each", &key);
+    assert_ok(cs_token_begin_visit(token, error));
+    assert_asked(5, "; login");
+    close_both(&token, &key);
+    assert_ok(cs_token_open(&token, fixture_uri(LABEL, ""),
+        &(cs_token_options){.pin = {.kind = CS_PIN_PINENTRY}, .hold = {.kind = CS_PIN_HOLD_VISIT}},
+        error));
+    cs_token_end_visit(token);
+    assert_ok(cs_token_begin_visit(token, error));
+    assert_asked(6, "; login");
+    cs_token_close(&token);
 }
 
 /* It comes back, perhaps in other hands: the person is asked, by every policy. */
@@ -451,9 +500,10 @@ static int each_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_each), TEST(test_visit), TEST(test_counted), TEST(test_lost), TEST(test_failed),
-        TEST(test_another_token), TEST(test_cancelled), TEST(test_file), TEST(test_pad),
-        TEST(test_pad_fails), TEST(test_pad_fails_in_use), TEST(test_pad_initialise),
+        TEST(test_each), TEST(test_visit), TEST(test_counted), TEST(test_begin_visit),
+        TEST(test_lost), TEST(test_failed), TEST(test_another_token), TEST(test_cancelled),
+        TEST(test_file), TEST(test_pad), TEST(test_pad_fails), TEST(test_pad_fails_in_use),
+        TEST(test_pad_initialise),
         TEST(test_refused), /* the last: from then on this PIN is refused */
     };
 
