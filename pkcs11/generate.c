@@ -15,13 +15,7 @@ int p11_own_id(uint8_t id[P11_OWN_ID_SIZE], cs_view public_point, cs_error *erro
     return rc;
 }
 
-typedef struct generation {
-    const char *label;
-    cs_use use;
-    p11_key *key;
-} generation;
-
-static CK_RV check_label_free(p11_job *job, const char *label)
+CK_RV p11_check_label_free(p11_job *job, const char *label)
 {
     CK_OBJECT_HANDLE found;
     CK_ULONG count;
@@ -34,7 +28,7 @@ static CK_RV check_label_free(p11_job *job, const char *label)
     return rv;
 }
 
-static CK_RV generate_pair(p11_job *job, const generation *g, cs_view params,
+static CK_RV generate_pair(p11_job *job, const p11_generation *g, cs_view params,
     CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
 {
     bool ed25519 = g->use == CS_USE_ISSUE;
@@ -42,6 +36,7 @@ static CK_RV generate_pair(p11_job *job, const generation *g, cs_view params,
     CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
     CK_BBOOL sign = g->use == CS_USE_AGREE ? CK_FALSE : CK_TRUE;
     CK_BBOOL derive = g->use == CS_USE_AGREE ? CK_TRUE : CK_FALSE;
+    CK_BBOOL leaves = g->with != NULL ? CK_TRUE : CK_FALSE;
     char label[CS_LABEL_MAX + 1];
     uint8_t curve[16];
     CK_ATTRIBUTE public_template[] = {{CKA_LABEL, label, strlen(g->label)},
@@ -50,15 +45,17 @@ static CK_RV generate_pair(p11_job *job, const generation *g, cs_view params,
         P11_ATTRIBUTE(CKA_ENCRYPT, &no), P11_ATTRIBUTE(CKA_WRAP, &no)};
     CK_ATTRIBUTE private_template[] = {{CKA_LABEL, label, strlen(g->label)},
         P11_ATTRIBUTE(CKA_TOKEN, &yes), P11_ATTRIBUTE(CKA_PRIVATE, &yes),
-        P11_ATTRIBUTE(CKA_SENSITIVE, &yes), P11_ATTRIBUTE(CKA_EXTRACTABLE, &no),
+        P11_ATTRIBUTE(CKA_SENSITIVE, &yes), P11_ATTRIBUTE(CKA_EXTRACTABLE, &leaves),
         P11_ATTRIBUTE(CKA_SIGN, &sign), P11_ATTRIBUTE(CKA_DERIVE, &derive),
-        P11_ATTRIBUTE(CKA_DECRYPT, &no), P11_ATTRIBUTE(CKA_UNWRAP, &no)};
+        P11_ATTRIBUTE(CKA_DECRYPT, &no), P11_ATTRIBUTE(CKA_UNWRAP, &no),
+        P11_ATTRIBUTE(CKA_WRAP_WITH_TRUSTED, &yes)};
+    CK_ULONG n = sizeof private_template / sizeof private_template[0];
 
     (void)snprintf(label, sizeof label, "%s", g->label);
     memcpy(curve, params.p, params.n);
     return P11(job, C_GenerateKeyPair, &mechanism, public_template,
         sizeof public_template / sizeof public_template[0], private_template,
-        sizeof private_template / sizeof private_template[0], public_key, private_key);
+        g->with != NULL ? n : n - 1, public_key, private_key);
 }
 
 /* CKA_ID binds the two halves; it is made from the point, which is known only now. */
@@ -86,7 +83,7 @@ static CK_RV set_id(
     return rv == CKR_OK ? P11(job, C_SetAttributeValue, private_key, &attribute, 1) : rv;
 }
 
-static CK_RV make_pair(p11_job *job, const generation *g)
+static CK_RV make_pair(p11_job *job, const p11_generation *g)
 {
     p11_curve curve = g->use == CS_USE_ISSUE ? P11_CURVE_ED25519 : P11_CURVE_P256;
     CK_OBJECT_HANDLE public_key = CK_INVALID_HANDLE, private_key = CK_INVALID_HANDLE;
@@ -98,7 +95,8 @@ static CK_RV make_pair(p11_job *job, const generation *g)
         return rv;
     rv = set_id(job, curve, public_key, private_key);
     if (rv == CKR_OK && job->rc == CS_OK)
-        rv = p11_key_adopt(job, g->key, private_key);
+        rv = g->with != NULL ? p11_settle_wrapped(job, g, private_key)
+                             : p11_key_adopt(job, g->key, private_key);
     if (rv != CKR_OK || job->rc != CS_OK) {
         p11_destroy(job, private_key);
         p11_destroy(job, public_key);
@@ -106,10 +104,10 @@ static CK_RV make_pair(p11_job *job, const generation *g)
     return rv;
 }
 
-static CK_RV make_secret(p11_job *job, const generation *g)
+static CK_RV make_secret(p11_job *job, const p11_generation *g)
 {
     CK_MECHANISM mechanism = {CKM_GENERIC_SECRET_KEY_GEN, NULL, 0};
-    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE, leaves = g->with != NULL ? CK_TRUE : CK_FALSE;
     CK_OBJECT_CLASS class = CKO_SECRET_KEY;
     CK_KEY_TYPE type = CKK_GENERIC_SECRET;
     CK_ULONG size = 32;
@@ -119,27 +117,29 @@ static CK_RV make_secret(p11_job *job, const generation *g)
         P11_ATTRIBUTE(CKA_CLASS, &class), P11_ATTRIBUTE(CKA_KEY_TYPE, &type),
         P11_ATTRIBUTE(CKA_VALUE_LEN, &size), P11_ATTRIBUTE(CKA_TOKEN, &yes),
         P11_ATTRIBUTE(CKA_PRIVATE, &yes), P11_ATTRIBUTE(CKA_SENSITIVE, &yes),
-        P11_ATTRIBUTE(CKA_EXTRACTABLE, &no), P11_ATTRIBUTE(CKA_SIGN, &yes),
+        P11_ATTRIBUTE(CKA_EXTRACTABLE, &leaves), P11_ATTRIBUTE(CKA_SIGN, &yes),
         P11_ATTRIBUTE(CKA_VERIFY, &no), P11_ATTRIBUTE(CKA_ENCRYPT, &no),
         P11_ATTRIBUTE(CKA_DECRYPT, &no), P11_ATTRIBUTE(CKA_WRAP, &no),
-        P11_ATTRIBUTE(CKA_UNWRAP, &no), P11_ATTRIBUTE(CKA_DERIVE, &no)};
+        P11_ATTRIBUTE(CKA_UNWRAP, &no), P11_ATTRIBUTE(CKA_DERIVE, &no),
+        P11_ATTRIBUTE(CKA_WRAP_WITH_TRUSTED, &yes)};
+    CK_ULONG n = sizeof template / sizeof template[0];
     CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
     CK_RV rv;
 
     (void)snprintf(label, sizeof label, "%s", g->label);
     cs_random(id, sizeof id);
-    rv = P11(job, C_GenerateKey, &mechanism, template, sizeof template / sizeof template[0], &made);
+    rv = P11(job, C_GenerateKey, &mechanism, template, g->with != NULL ? n : n - 1, &made);
     if (rv == CKR_OK)
-        rv = p11_key_adopt(job, g->key, made);
+        rv = g->with != NULL ? p11_settle_wrapped(job, g, made) : p11_key_adopt(job, g->key, made);
     if (rv != CKR_OK || job->rc != CS_OK)
         p11_destroy(job, made);
     return rv;
 }
 
-static CK_RV generate_work(p11_job *job, void *context)
+CK_RV p11_generate_work(p11_job *job, void *context)
 {
-    generation *g = context;
-    CK_RV rv = check_label_free(job, g->label);
+    p11_generation *g = context;
+    CK_RV rv = p11_check_label_free(job, g->label);
 
     if (rv != CKR_OK || job->rc != CS_OK)
         return rv;
@@ -151,7 +151,7 @@ int p11_generate(
     cs_token *base, cs_key **out, const char *label, cs_use use, cs_suite suite, cs_error *error)
 {
     p11_token *token = (p11_token *)base;
-    generation g = {label, use, NULL};
+    p11_generation g = {.label = label, .use = use};
     int rc;
 
     if (use == CS_USE_ISSUE && suite != CS_SUITE_ED25519)
@@ -160,7 +160,7 @@ int p11_generate(
     g.key = p11_key_new(token, use, suite, error);
     if (g.key == NULL)
         return CS_E_MEMORY;
-    rc = p11_run(token, NULL, generate_work, &g, error);
+    rc = p11_run(token, NULL, p11_generate_work, &g, error);
     if (rc == CS_OK)
         *out = &g.key->base;
     else

@@ -119,6 +119,7 @@ static int take_facts(p11_job *job, const p11_facts *facts, p11_key *key)
     info->local = facts->local;
     info->always_sensitive = facts->always_sensitive;
     info->never_extractable = facts->never_extractable;
+    info->wrap_with_trusted = facts->wrap_with_trusted;
     info->always_authenticate = facts->always_authenticate;
     key->class = facts->class;
     memcpy(key->id, facts->id, facts->id_size);
@@ -146,6 +147,18 @@ static const char *other_use(const p11_facts *facts, cs_use use)
     return facts->private ? NULL : "be used without a login";
 }
 
+/* Of an s or a storage key. Where its owner says that it left once, or came back, by choice: while
+ * it could leave, it was only under a key that the security officer trusted. */
+static bool is_of_its_token(const p11_facts *facts, cs_use use, const p11_token *token)
+{
+    if (facts->local && facts->always_sensitive && facts->never_extractable)
+        return true;
+    if (!facts->wrap_with_trusted)
+        return false;
+    return facts->local ? token->backed_up == use && facts->always_sensitive
+                        : token->restored == use;
+}
+
 static int check_facts(p11_job *job, const p11_facts *facts, const p11_key *key)
 {
     const char *other = other_use(facts, key->base.info.use);
@@ -160,7 +173,7 @@ static int check_facts(p11_job *job, const p11_facts *facts, const p11_key *key)
             "key %s of token %s can be read out (%s); generate another in the token", facts->label,
             job->token->label, facts->extractable ? "extractable" : "not sensitive");
     if ((key->base.info.use == CS_USE_ISSUE || key->base.info.use == CS_USE_PRF) &&
-        !(facts->local && facts->always_sensitive && facts->never_extractable))
+        !is_of_its_token(facts, key->base.info.use, job->token))
         return CS_FAIL(job->error, CS_E_KEY_EXPOSED,
             "key %s was not made in token %s, or could be read out once; generate another there",
             facts->label, job->token->label);

@@ -114,6 +114,7 @@ static CK_RV read_flags(p11_job *job, CK_OBJECT_HANDLE object, p11_facts *out)
         {CKA_ALWAYS_SENSITIVE, false, &out->always_sensitive},
         {CKA_NEVER_EXTRACTABLE, false, &out->never_extractable},
         {CKA_ALWAYS_AUTHENTICATE, false, &out->always_authenticate},
+        {CKA_WRAP_WITH_TRUSTED, false, &out->wrap_with_trusted},
     };
     CK_RV rv = CKR_OK;
 

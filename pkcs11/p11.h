@@ -93,6 +93,7 @@ typedef struct p11_token {
     void *tell_context;
     atomic_bool wants_pin; /* a key was opened that wants it for every use */
     bool force_final_try;
+    cs_use backed_up, restored; /* as in cs_token_options */
     unsigned timeout_ms;
 
     /* of the token, not of a session: a card takes the PIN of a key with CKA_ALWAYS_AUTHENTICATE
@@ -175,6 +176,7 @@ typedef struct p11_facts {
     bool sign, derive, encrypt, decrypt, wrap, unwrap;
     bool private; /* seen only when logged in */
     bool sensitive, extractable, local, always_sensitive, never_extractable, always_authenticate;
+    bool wrap_with_trusted;
 } p11_facts;
 
 /* -- uri.c */
@@ -309,7 +311,30 @@ CK_RV p11_signs_as(p11_job *job, CK_OBJECT_HANDLE object, const uint8_t public_k
 /* |S·q| with the object's S. */
 CK_RV p11_scalar_mul_with(p11_job *job, CK_OBJECT_HANDLE object, const cs_point *q, cs_point *out);
 
+/* -- survive.c, wrapping.c: keys that are wrapped once, or were */
+int p11_generate_wrapped(cs_token *token, cs_key **out, cs_buf *wrapped,
+    const cs_wrapping_key *with, const char *label, cs_use use, cs_suite suite, cs_error *error);
+int p11_unwrap_key(cs_token *token, cs_key **out, const cs_unwrapping *from, const char *label,
+    cs_use use, cs_suite suite, cs_error *error);
+/* In a job: the wrapped key, appended to out. */
+CK_RV p11_wrap(p11_job *job, const cs_wrapping_key *with, CK_OBJECT_HANDLE object, cs_buf *out);
+
+/* -- token.c: the one initialised token that a URI names; its module is held for the caller. */
+int p11_token_find(p11_slot *out, const char *uri, cs_error *error);
+
 /* -- generate.c, deliver.c, import.c, unwrap.c */
+/* with: NULL, or the key is wrapped and then made to stay, before it is the key's. */
+typedef struct p11_generation {
+    const char *label;
+    cs_use use;
+    p11_key *key;
+    const cs_wrapping_key *with;
+    cs_buf *wrapped;
+} p11_generation;
+CK_RV p11_generate_work(p11_job *job, void *context);
+/* The object is wrapped, made to stay and adopted. On a failure it is the caller's to destroy. */
+CK_RV p11_settle_wrapped(p11_job *job, const p11_generation *g, CK_OBJECT_HANDLE object);
+CK_RV p11_check_label_free(p11_job *job, const char *label);
 int p11_generate(
     cs_token *token, cs_key **out, const char *label, cs_use use, cs_suite suite, cs_error *error);
 /* CKA_ID of ours: the first 20 bytes of SHA-256 of the public point. */

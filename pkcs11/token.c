@@ -107,6 +107,8 @@ static const cs_token_ops token_ops = {
     .describe = describe,
     .open_key = p11_key_open,
     .generate = p11_generate,
+    .generate_wrapped = p11_generate_wrapped,
+    .unwrap_key = p11_unwrap_key,
     .destroy = p11_key_destroy,
     .list_keys = p11_key_list,
     .delivery = p11_delivery,
@@ -129,6 +131,8 @@ static int set_up(
         sizeof token->info.serialNumber);
     token->pin_source = options->pin;
     token->force_final_try = options->force_final_try;
+    token->backed_up = options->backed_up;
+    token->restored = options->restored;
     token->timeout_ms = options->timeout_ms == 0 ? P11_TIMEOUT_MS : options->timeout_ms;
     token->hold = options->hold;
     token->tell = options->tell;
@@ -153,6 +157,18 @@ static int find_and_hold(search *s, bool anew, cs_error *error)
     if (rc == CS_OK)
         p11_module_hold(s->found.module);
     p11_scan_end();
+    return rc;
+}
+
+int p11_token_find(p11_slot *out, const char *uri, cs_error *error)
+{
+    search s = {0};
+    int rc = p11_uri_parse(&s.uri, uri, error);
+
+    if (rc == CS_OK)
+        rc = find_and_hold(&s, false, error);
+    *out = s.found;
+    p11_kit_uri_free(s.uri);
     return rc;
 }
 

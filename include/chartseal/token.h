@@ -17,7 +17,8 @@
  * A token is named by a URI: `pkcs11:…` (RFC 7512; module-path in the query) or `tpm2:dir=PATH`. A
  * key's URI must match exactly one private or secret key, or it is CS_E_KEY_MISSING or
  * CS_E_KEY_AMBIGUOUS. A private key that is extractable or not sensitive is CS_E_KEY_EXPOSED,
- * unless it is opened to be audited; so is an s or a storage key that was not made in its token. A
+ * unless it is opened to be audited; so is an s or a storage key that was not made in its token, or
+ * could leave it once, where that is not said to be by choice (backed_up and restored below). A
  * public half that is not the private key's is CS_E_KEY_MISSING.
  *
  * A TPM 2.0 keeps few keys itself: it wraps them under its storage root (persistent handle
@@ -93,6 +94,7 @@ typedef struct cs_key_info {
     bool local; /* generated in this token */
     bool always_sensitive;
     bool never_extractable;
+    bool wrap_with_trusted; /* while it could leave, then only wrapped by a trusted key */
     bool always_authenticate;
     bool attestable; /* a statement that it was made in its TPM and stays there can be made */
     char attributes[CS_ATTRIBUTES_MAX + 1]; /* a TPM's TPMA_OBJECT by their names; else empty */
@@ -183,6 +185,10 @@ typedef struct cs_token_options {
     unsigned sessions;    /* most sessions at once; 0: 8, or what the token allows if fewer */
     unsigned timeout_ms;  /* wait for a free session, and for all that a TPM does; 0: 10000 */
     bool force_final_try; /* use the last PIN try if it comes to that */
+    /* Keys for this use (CS_USE_ISSUE or CS_USE_PRF; 0: none) are taken, too, that left the token
+     * once by cs_key_generate_wrapped, or came to it by cs_key_unwrap: whoever opens the token
+     * knows which key that is, and checks that it is the one. */
+    cs_use backed_up, restored;
 } cs_token_options;
 
 /* The URI is of a TPM, or of a key in one: what it takes for a PIN is an authorisation value. */
@@ -226,6 +232,44 @@ CS_MUST_CHECK int cs_key_destroy(cs_token *token, const char *label, cs_error *e
 typedef int (*cs_key_visit_fn)(void *context, const cs_key_info *info);
 CS_MUST_CHECK int cs_token_list_keys(
     cs_token *token, cs_key_visit_fn fn, void *context, cs_error *error);
+
+/* Keys that must survive their token, by their owners' choice. A wrapping key (AES-256, from
+ * outside: nothing in PKCS#11 can split one inside) is put into the token as a session object by
+ * the security officer, who marks it as trusted; it can wrap, is never stored there, and is gone
+ * with the cs_wrapping_key or the process. A key made with it is generated in the token,
+ * extractable and CKA_WRAP_WITH_TRUSTED, is wrapped at once (AES key wrap with padding, RFC 5649),
+ * and then made a key that cannot leave any more: CKA_EXTRACTABLE false, which no one can undo. All
+ * that is one call, and a key that does not get to its end is removed. What is left in the token is
+ * not CKA_NEVER_EXTRACTABLE, and known by that for ever.
+ *
+ * The user's PIN alone can do none of it: neither set CKA_TRUSTED, nor clear CKA_WRAP_WITH_TRUSTED.
+ *
+ * CS_E_TOKEN_UNSUITABLE: a TPM; or a token that does not wrap such a key (SoftHSM 2.6.1 and
+ * Ed25519). */
+#define CS_WRAPPING_KEY_SIZE 32
+#define CS_WRAPPED_MAX 512 /* a PKCS#8 of Ed25519 or P-256 has some 100 bytes */
+typedef struct cs_wrapping_key cs_wrapping_key;
+/* token: its URI. No token of the process may be open there until this returns (the security
+ * officer and the user are not logged in at once); afterwards it is opened by the user, to work
+ * with. key: guarded, not needed any more when this returns. */
+CS_MUST_CHECK int cs_wrapping_key_new(cs_wrapping_key **out, const char *token,
+    const cs_pin_source *so_pin, const uint8_t key[CS_WRAPPING_KEY_SIZE], cs_error *error);
+void cs_wrapping_key_free(cs_wrapping_key **key);
+/* use: CS_USE_ISSUE or CS_USE_PRF, which the options of the token say is backed_up. */
+CS_MUST_CHECK int cs_key_generate_wrapped(cs_key **out, cs_buf *wrapped, cs_token *token,
+    const cs_wrapping_key *with, const char *label, cs_use use, cs_suite suite, cs_error *error);
+/* What was wrapped, as a key of this token that cannot leave; its options say restored. `again`:
+ * NULL, or it is wrapped once more before it is made to stay, into *rewrapped. public_key: of s;
+ * empty for a storage key. Whether it is the key that it should be is the caller's to try.
+ * CS_E_DECRYPT: it is not wrapped under this key. */
+typedef struct cs_unwrapping {
+    const uint8_t *key; /* CS_WRAPPING_KEY_SIZE bytes, guarded */
+    cs_view wrapped, public_key;
+    const cs_wrapping_key *again;
+    cs_buf *rewrapped;
+} cs_unwrapping;
+CS_MUST_CHECK int cs_key_unwrap(cs_key **out, cs_token *token, const cs_unwrapping *from,
+    const char *label, cs_use use, cs_suite suite, cs_error *error);
 
 /* The five verbs. */
 CS_MUST_CHECK int cs_key_sign(cs_key *key, const uint8_t digest[CS_HASH_SIZE],

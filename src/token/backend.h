@@ -37,6 +37,11 @@ typedef struct cs_token_ops {
         cs_error *error);
     int (*generate)(cs_token *token, cs_key **out, const char *label, cs_use use, cs_suite suite,
         cs_error *error);
+    int (*generate_wrapped)(cs_token *token, cs_key **out, cs_buf *wrapped,
+        const cs_wrapping_key *with, const char *label, cs_use use, cs_suite suite,
+        cs_error *error);
+    int (*unwrap_key)(cs_token *token, cs_key **out, const cs_unwrapping *from, const char *label,
+        cs_use use, cs_suite suite, cs_error *error);
     int (*destroy)(cs_token *token, const char *label, cs_error *error);
     int (*list_keys)(cs_token *token, cs_key_visit_fn fn, void *context, cs_error *error);
     int (*delivery)(cs_token *token, cs_suite suite, cs_delivery *out, cs_error *error);
@@ -63,6 +68,10 @@ struct cs_delivery_key {
     void (*free)(cs_delivery_key *delivery);
 };
 
+struct cs_wrapping_key {
+    void (*free)(cs_wrapping_key *key);
+};
+
 struct cs_attestor {
     int (*certify)(cs_attestor *attestor, cs_key *key, const uint8_t qualifying[32],
         cs_statement_of_key *out, cs_error *error);
@@ -82,6 +91,8 @@ int cs_pkcs11_token_find_vacancy(
     cs_token_vacancy *out, const char *module, const char *label, cs_error *error);
 int cs_pkcs11_token_initialise(const char *module, const char *label, const cs_pin_source *so_pin,
     const cs_pin_source *pin, bool again, cs_error *error);
+int cs_pkcs11_wrapping_key(cs_wrapping_key **out, const char *uri, const cs_pin_source *so_pin,
+    const uint8_t key[CS_WRAPPING_KEY_SIZE], cs_error *error);
 int cs_pkcs11_token_list(const char *module, cs_token_visit_fn fn, void *context, cs_error *error);
 void cs_pkcs11_shutdown(void);
 

@@ -135,6 +135,65 @@ int cs_key_generate(
     return token->ops->generate(token, out, label, use, suite, error);
 }
 
+int cs_wrapping_key_new(cs_wrapping_key **out, const char *token, const cs_pin_source *so_pin,
+    const uint8_t key[CS_WRAPPING_KEY_SIZE], cs_error *error)
+{
+    *out = NULL;
+    if (token == NULL || !has_scheme(token, PKCS11_SCHEME))
+        return CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
+            "only a PKCS#11 token lets a key be wrapped; go without a backup there");
+    return cs_pkcs11_wrapping_key(out, token, so_pin, key, error);
+}
+
+void cs_wrapping_key_free(cs_wrapping_key **key)
+{
+    if (key == NULL || *key == NULL)
+        return;
+    (*key)->free(*key);
+    *key = NULL;
+}
+
+/* Only what a party loses all with: other keys are made anew. */
+static int check_survivor(const char *label, cs_use use, cs_suite suite, cs_error *error)
+{
+    int rc = check_label(label, error);
+
+    if (rc == CS_OK)
+        rc = check_use(use, suite, error);
+    if (rc == CS_OK && use != CS_USE_ISSUE && use != CS_USE_PRF)
+        rc = CS_FAIL(
+            error, CS_E_USAGE, "a key for %s is made anew, and never wrapped", cs_use_name(use));
+    return rc;
+}
+
+int cs_key_generate_wrapped(cs_key **out, cs_buf *wrapped, cs_token *token,
+    const cs_wrapping_key *with, const char *label, cs_use use, cs_suite suite, cs_error *error)
+{
+    int rc = check_survivor(label, use, suite, error);
+
+    *out = NULL;
+    if (rc != CS_OK)
+        return rc;
+    if (token->ops->generate_wrapped == NULL)
+        return unsuitable("let a key be wrapped", error);
+    return token->ops->generate_wrapped(token, out, wrapped, with, label, use, suite, error);
+}
+
+int cs_key_unwrap(cs_key **out, cs_token *token, const cs_unwrapping *from, const char *label,
+    cs_use use, cs_suite suite, cs_error *error)
+{
+    int rc = check_survivor(label, use, suite, error);
+
+    *out = NULL;
+    if (rc != CS_OK)
+        return rc;
+    if (from->wrapped.n == 0 || from->wrapped.n > CS_WRAPPED_MAX)
+        return CS_FAIL(error, CS_E_MALFORMED, "a wrapped key has 1 to %d bytes", CS_WRAPPED_MAX);
+    if (token->ops->unwrap_key == NULL)
+        return unsuitable("unwrap keys", error);
+    return token->ops->unwrap_key(token, out, from, label, use, suite, error);
+}
+
 int cs_key_destroy(cs_token *token, const char *label, cs_error *error)
 {
     int rc = check_label(label, error);

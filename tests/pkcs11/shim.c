@@ -185,6 +185,12 @@ static CK_RV unwrap_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_O
     PASS(C_UnwrapKey, session, mechanism, key, wrapped, wrapped_n, template, n, out);
 }
 
+static CK_RV wrap_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE with,
+    CK_OBJECT_HANDLE key, CK_BYTE *out, CK_ULONG *out_n)
+{
+    PASS(C_WrapKey, session, mechanism, with, key, out, out_n);
+}
+
 static CK_RV generate_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
     CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *out)
 {
@@ -239,6 +245,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)
     list.C_Logout = logout;
     list.C_SetAttributeValue = set_attribute_value;
     list.C_UnwrapKey = unwrap_key;
+    list.C_WrapKey = wrap_key;
     list.C_GenerateKey = generate_key;
     list.C_GenerateKeyPair = generate_key_pair;
     list.C_CreateObject = create_object;
