@@ -116,7 +116,8 @@ static int take_facts(p11_job *job, const p11_facts *facts, p11_key *key)
     (void)snprintf(info->token_serial, sizeof info->token_serial, "%s", job->token->serial);
     info->sensitive = facts->sensitive;
     info->extractable = facts->extractable;
-    info->local = facts->local;
+    /* S_X is issued, never generated; OpenSC says so of every key on a PIV card all the same */
+    info->local = facts->local && info->use != CS_USE_SCALAR;
     info->always_sensitive = facts->always_sensitive;
     info->never_extractable = facts->never_extractable;
     info->wrap_with_trusted = facts->wrap_with_trusted;

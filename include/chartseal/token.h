@@ -347,6 +347,10 @@ void cs_attestor_free(cs_attestor **attestor);
  * scalar_mul. */
 CS_MUST_CHECK int cs_key_open_sealed(cs_key **out, cs_key *agree, cs_view enc, cs_view sealed,
     cs_suite suite, const cs_point *y, cs_error *error);
+/* S itself, for a token that takes it by a way that PKCS#11 has not, as a PIV card does at its
+ * desk; S·P = y is checked (CS_E_CREDENTIAL). One agree. S: guarded memory, wiped by the caller.
+ * CS_E_USAGE: the key is no sealed one. */
+CS_MUST_CHECK int cs_key_unseal(cs_scalar *s, cs_key *key, cs_error *error);
 
 /* Make a fresh token: C_InitToken, C_InitPIN. module: path of a PKCS#11 module; the slot is the
  * first without an initialised token. PINs come from files. CS_E_EXISTS if the label is in use. */

@@ -66,6 +66,34 @@ static int sealed_scalar_mul(cs_key *base, const cs_point *q, cs_point *out, cs_
     return rc;
 }
 
+/* Forward: what is sealed is told by its table. */
+static const cs_key_ops sealed_ops;
+
+int cs_key_unseal(cs_scalar *s, cs_key *base, cs_error *error)
+{
+    sealed_key *key = (sealed_key *)base;
+    uint8_t *room;
+    cs_point y;
+    int rc;
+
+    if (base->ops != &sealed_ops)
+        return CS_FAIL(
+            error, CS_E_USAGE, "key %s is not sealed: its S_X is in its token", base->info.label);
+    room = cs_secret_new(GUARDED_ROOM);
+    if (room == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for S_X; raise RLIMIT_MEMLOCK");
+    rc = open_scalar(key, room, s, error);
+    cs_secret_free(&room);
+    if (rc == CS_OK)
+        rc = cs_point_base_mul(&y, base->suite, s, error);
+    if (rc == CS_OK && !cs_point_equal(&y, &key->y))
+        rc = CS_FAIL(error, CS_E_CREDENTIAL,
+            "the sealed S_X is another than its credential has; register again");
+    if (rc != CS_OK)
+        cs_wipe(s, sizeof *s);
+    return rc;
+}
+
 static void sealed_close(cs_key *base)
 {
     free(base);

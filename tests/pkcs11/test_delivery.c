@@ -328,6 +328,45 @@ static void sealed_in(cs_suite suite, cs_key *agree)
     cs_buf_free(&sealed);
 }
 
+/* Out of its seal once, for a token that takes it in another way; not another than Y's. */
+static void unsealed_in(cs_suite suite, cs_key *agree)
+{
+    const cs_key_info *info = cs_key_describe(agree);
+    cs_view puk = {info->public_key, info->public_key_size};
+    uint8_t enc[CS_HPKE_ENC_SIZE];
+    cs_buf sealed = {0};
+    cs_op_counts before, spent;
+    cs_key *key;
+    cs_scalar s, other, taken;
+    cs_point y, other_y;
+
+    new_scalar(suite, &s, &y);
+    new_scalar(suite, &other, &other_y);
+    for (int i = 0; i < 2; i++) {
+        cs_view of = i == 0 ? CS_VIEW_ARRAY(s.b) : CS_VIEW_ARRAY(other.b);
+
+        cs_buf_clear(&sealed);
+        assert_ok(cs_hpke_seal(
+            enc, &sealed, puk, cs_view_str("chartseal/1 S_X"), cs_point_view(&y), of, NULL, error));
+        assert_ok(cs_key_open_sealed(
+            &key, agree, CS_VIEW_ARRAY(enc), cs_view_buf(&sealed), suite, &y, error));
+        before = cs_ops_of_thread();
+        if (i == 0) {
+            assert_ok(cs_key_unseal(&taken, key, error));
+            assert_memory_equal(taken.b, s.b, sizeof s.b);
+        } else {
+            assert_fails(CS_E_CREDENTIAL, cs_key_unseal(&taken, key, error));
+            assert_memory_not_equal(taken.b, other.b, sizeof other.b);
+        }
+        spent = cs_ops_between(before, cs_ops_of_thread());
+        assert_int_equal(spent.agree, 1);
+        assert_int_equal(spent.scalar_mul, 0);
+        cs_key_close(&key);
+    }
+    assert_fails(CS_E_USAGE, cs_key_unseal(&taken, agree, error));
+    cs_buf_free(&sealed);
+}
+
 static void test_sealed(void **state)
 {
     cs_token *token = fixture_open();
@@ -337,6 +376,8 @@ static void test_sealed(void **state)
     assert_ok(cs_key_generate(&agree, token, "opens", CS_USE_AGREE, CS_SUITE_P256, error));
     sealed_in(CS_SUITE_ED25519, agree);
     sealed_in(CS_SUITE_P256, agree);
+    unsealed_in(CS_SUITE_ED25519, agree);
+    unsealed_in(CS_SUITE_P256, agree);
     cs_key_close(&agree);
     cs_token_close(&token);
 }
