@@ -89,6 +89,11 @@ CS_MUST_CHECK int cs_certificate_issue_agreement(cs_buf *out, cs_view ca_der,
     const cs_subject *subject, cs_view puk, const uint8_t serial[8], int64_t not_before,
     int64_t not_after, cs_sign_fn sign, void *context, cs_error *error);
 
+/* A certificate that vouches for nothing, signed by a key that nobody has: for software that sees a
+ * key by its certificate alone, as OpenSC does one in a retired slot. keyAgreement, as above. */
+CS_MUST_CHECK int cs_certificate_container(cs_buf *out, const cs_subject *subject, cs_view puk,
+    int64_t not_before, int64_t not_after, cs_error *error);
+
 /* SubjectPublicKeyInfo (DER) of a P-256 key, appended to out; and back, compressed. CS_E_POINT. */
 CS_MUST_CHECK int cs_public_key_encode(cs_buf *out, cs_view puk, cs_error *error);
 CS_MUST_CHECK int cs_public_key_decode(uint8_t puk[CS_PUK_SIZE], cs_view der, cs_error *error);

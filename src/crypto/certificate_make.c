@@ -41,6 +41,15 @@ static const extension agreement_extensions[] = {
     {0, NULL},
 };
 
+/* No authority's identifier: there is none. */
+static const extension container_extensions[] = {
+    {NID_basic_constraints, "critical,CA:FALSE"},
+    {NID_key_usage, "critical,keyAgreement"},
+    {NID_subject_key_identifier, "hash"},
+    {0, NULL},
+};
+static const cs_subject nobody = {.common_name = "nobody: this certificate vouches for nothing"};
+
 static int add_name(X509_NAME *name, int nid, const char *text, cs_error *error)
 {
     size_t n = strlen(text);
@@ -167,6 +176,12 @@ static int emit_certificate(
     return cs_x509_emit(out, draft, signer, sign, context, error);
 }
 
+static void random_serial(uint8_t serial[8])
+{
+    cs_random(serial, 8);
+    serial[0] = (uint8_t)((serial[0] & 0x3f) | 0x40);
+}
+
 int cs_ca_make(cs_buf *out, const cs_subject *subject, cs_view puk, int64_t not_before,
     int64_t not_after, cs_sign_fn sign, void *context, cs_error *error)
 {
@@ -176,8 +191,7 @@ int cs_ca_make(cs_buf *out, const cs_subject *subject, cs_view puk, int64_t not_
 
     if (certificate == NULL)
         return CS_OPENSSL_FAIL(error, "make a certificate");
-    cs_random(serial, sizeof serial);
-    serial[0] = (uint8_t)((serial[0] & 0x3f) | 0x40);
+    random_serial(serial);
     rc = fill(certificate, subject, puk, serial, not_before, not_after, error);
     if (rc == CS_OK && X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) != 1)
         rc = CS_OPENSSL_FAIL(error, "make a certificate");
@@ -228,4 +242,42 @@ int cs_certificate_issue_agreement(cs_buf *out, cs_view ca_der, const cs_subject
 {
     return issue(out, ca_der, agreement_extensions, subject, puk, serial, not_before, not_after,
         sign, context, error);
+}
+
+static int append_der(cs_buf *out, const X509 *certificate, cs_error *error)
+{
+    uint8_t *der = NULL;
+    int n = i2d_X509(certificate, &der);
+    int rc = n > 0 ? cs_buf_append(out, (cs_view){der, (size_t)n}, error)
+                   : CS_OPENSSL_FAIL(error, "encode a certificate");
+
+    OPENSSL_free(der);
+    return rc;
+}
+
+int cs_certificate_container(cs_buf *out, const cs_subject *subject, cs_view puk,
+    int64_t not_before, int64_t not_after, cs_error *error)
+{
+    X509 *certificate = X509_new();
+    EVP_PKEY *throwaway = NULL;
+    uint8_t serial[8];
+    int rc;
+
+    if (certificate == NULL)
+        return CS_OPENSSL_FAIL(error, "make a certificate");
+    random_serial(serial);
+    rc = cs_x509_set_name(X509_get_issuer_name(certificate), &nobody, error);
+    if (rc == CS_OK)
+        rc = fill(certificate, subject, puk, serial, not_before, not_after, error);
+    if (rc == CS_OK)
+        rc = add_extensions(certificate, certificate, container_extensions, error);
+    if (rc == CS_OK)
+        rc = cs_x509_throwaway_key(&throwaway, error);
+    if (rc == CS_OK && X509_sign(certificate, throwaway, EVP_sha256()) <= 0)
+        rc = CS_OPENSSL_FAIL(error, "make a certificate");
+    if (rc == CS_OK)
+        rc = append_der(out, certificate, error);
+    EVP_PKEY_free(throwaway);
+    X509_free(certificate);
+    return rc;
 }

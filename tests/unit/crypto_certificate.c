@@ -534,6 +534,35 @@ static void test_agreement(void **state)
     cs_trust_free(&trust);
 }
 
+/* One that vouches for nothing, and is taken for nothing: not by those who trust an authority, and
+ * not as an authority. */
+static void test_container(void **state)
+{
+    world *w = *state;
+    cs_trust *trust = new_trust(cs_view_buf(&w->ca), (cs_view){NULL, 0});
+    const cs_view puk = CS_VIEW_ARRAY(w->doctor_key.public_key);
+    cs_buf der = {0}, pem = {0};
+    const uint8_t *p;
+    X509 *certificate;
+
+    assert_ok(cs_certificate_container(&der, &doctor_subject, puk, NOW - DAY, NOW + DAY, error));
+    p = der.p;
+    certificate = d2i_X509(NULL, &p, (long)der.n);
+    assert_non_null(certificate);
+    assert_int_equal(X509_get_key_usage(certificate), KU_KEY_AGREEMENT);
+    assert_int_equal(X509_verify(certificate, X509_get0_pubkey(certificate)), 0);
+    assert_int_equal(check(trust, cs_view_buf(&der), NOW), CS_E_CERTIFICATE);
+    X509_free(certificate);
+    cs_trust_free(&trust);
+    assert_ok(cs_pem_encode(&pem, "CERTIFICATE", cs_view_buf(&der), error));
+    assert_fails(
+        CS_E_CERTIFICATE, cs_trust_new(&trust, cs_view_buf(&pem), (cs_view){NULL, 0}, error));
+    assert_fails(CS_E_USAGE,
+        cs_certificate_container(&der, &doctor_subject, puk, NOW + DAY, NOW - DAY, error));
+    cs_buf_free(&pem);
+    cs_buf_free(&der);
+}
+
 /* Keys on another curve are refused, though their chain is good. */
 static void test_other_curve(void **state)
 {
@@ -658,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_wrong_signer),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_agreement),
+        cmocka_unit_test(test_container),
         cmocka_unit_test(test_other_curve),
         cmocka_unit_test(test_key_usage),
         cmocka_unit_test(test_trust_input),
