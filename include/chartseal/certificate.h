@@ -38,10 +38,18 @@ typedef struct cs_holder {
 
 /* Check a certificate (DER) at time now_ms: chain to a trusted authority, dates, that it is not a
  * CA and allows digital signatures, the CRL (when the trust has one for its issuer: revoked and too
- * old are both refused). Who the holder has to be is for the caller to compare.
- * A certificate without keyUsage, or in any encoding but DER, is refused.
- * CS_E_CERTIFICATE, CS_E_EXPIRED, CS_E_REVOKED; CS_E_LISTS: the CRL given is not in its dates. */
-CS_MUST_CHECK int cs_certificate_check(
+ * old are both refused), and the answer of its authority's responder that came with it (ocsp.h), as
+ * the trust's policy says. `ocsp` is NULL where no answer can come along, so that the lists alone
+ * are asked; empty where one could have. Who the holder has to be is for the caller to compare.
+ * A certificate without keyUsage, or in any encoding but DER, is refused, and so is one whose
+ * extended key usage is for something else than signing as a person or a party.
+ * CS_E_CERTIFICATE, CS_E_EXPIRED, CS_E_REVOKED; CS_E_LISTS: the CRL given is not in its dates;
+ * CS_E_OCSP: an answer is required, and there is none that is fresh. */
+CS_MUST_CHECK int cs_certificate_check(const cs_trust *trust, cs_view der, const cs_view *ocsp,
+    int64_t now_ms, cs_holder *holder, cs_error *error);
+/* The same, without an answer, for the certificate of a key that agrees: its key usage says key
+ * agreement and not digital signature. */
+CS_MUST_CHECK int cs_certificate_check_agreement(
     const cs_trust *trust, cs_view der, int64_t now_ms, cs_holder *holder, cs_error *error);
 
 /* The certificate (DER) of a TPM's endorsement key: its key alone, which has to be of P-256; and

@@ -70,6 +70,7 @@ typedef enum cs_code {
     CS_E_POLICY,        /* the policy of this installation forbids it */
     CS_E_LISTS,         /* the checker's own list of revocations is missing or too old */
     CS_E_ATTESTATION,   /* a TPM's statement about a key that is not so, or is missing */
+    CS_E_OCSP,          /* no fresh answer of the authority's responder, where one is required */
 
     CS_E_NOT_FOUND = 500,
     CS_E_NO_RECORD,

@@ -78,15 +78,17 @@ CS_MUST_CHECK int cs_credential_parse(
  * CS_E_REVOKED. */
 CS_MUST_CHECK int cs_credential_check(const cs_credential *credential, const cs_cloud *cloud,
     const cs_env *env, cs_role role, cs_error *error);
-/* That a certificate is good (cs_certificate_check), for this key, and names the role (in an
- * organizational unit) and the identity (in the serialNumber attribute): else whoever has any
- * certificate could register as anybody. CS_E_CERTIFICATE, CS_E_EXPIRED, CS_E_REVOKED. */
-CS_MUST_CHECK int cs_certificate_check_holder(const cs_env *env, cs_view certificate, cs_role role,
-    const char *id, const uint8_t puk_sign[CS_PUK_SIZE], cs_error *error);
+/* That a certificate is good (cs_certificate_check; `ocsp` as there), for this key, and names the
+ * role (in an organizational unit) and the identity (in the serialNumber attribute): else whoever
+ * has any certificate could register as anybody. CS_E_CERTIFICATE, CS_E_EXPIRED, CS_E_REVOKED,
+ * CS_E_OCSP. */
+CS_MUST_CHECK int cs_certificate_check_holder(const cs_env *env, cs_view certificate,
+    const cs_view *ocsp, cs_role role, const char *id, const uint8_t puk_sign[CS_PUK_SIZE],
+    cs_error *error);
 /* Cert_D or HPC's certificate: bound by the credential, its key is PUK sign, its holder
- * has the credential's role and identity, chain, dates, CRL. */
-CS_MUST_CHECK int cs_credential_check_certificate(
-    const cs_credential *credential, const cs_env *env, cs_view certificate, cs_error *error);
+ * has the credential's role and identity, chain, dates, CRL, and the OCSP answer beside it. */
+CS_MUST_CHECK int cs_credential_check_certificate(const cs_credential *credential,
+    const cs_env *env, cs_view certificate, const cs_view *ocsp, cs_error *error);
 cs_view cs_credential_view(const cs_credential *credential);
 
 /* A party: itself, its open keys (not owned), its credential and certificate (not owned). PC has no
@@ -100,6 +102,7 @@ typedef struct cs_party {
     cs_key *storage;
     const cs_credential *credential;
     cs_view certificate;
+    cs_view ocsp; /* its authority's answer about the certificate (ocsp.h); empty: none */
 } cs_party;
 
 /* The list of revoked serials, signed by PC: made, and taken in (signature and dates checked;

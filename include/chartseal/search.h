@@ -98,6 +98,8 @@ typedef struct cs_query {
     /* what cs_access_check_again looks at: Cert_D, and the consent (empty in an emergency) */
     uint8_t certificate[CS_CERTIFICATE_MAX];
     size_t certificate_size;
+    uint8_t ocsp[CS_STAPLE_MAX]; /* what came with it */
+    size_t ocsp_size;
     uint8_t consent[CS_CONSENT_MAX];
     size_t consent_size;
 } cs_query;

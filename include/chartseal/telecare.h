@@ -163,6 +163,8 @@ typedef struct cs_guest {
     cs_credential who;                /* T1 */
     uint8_t certificate[CS_CERT_MAX]; /* T1 */
     size_t certificate_size;
+    uint8_t ocsp[CS_STAPLE_MAX]; /* T1 */
+    size_t ocsp_size;
     uint8_t place[CS_PLACE_SIZE]; /* T3 */
     cs_point r_x;
     int64_t t_x;

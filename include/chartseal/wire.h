@@ -29,6 +29,7 @@
 #define CS_MEDIA_TYPE_MAX 127    /* RFC 6838 */
 #define CS_CREDENTIAL_MAX 1024   /* about 420 bytes with the longest identity */
 #define CS_CERT_MAX 8192         /* CS_CERTIFICATE_MAX */
+#define CS_STAPLE_MAX 8192       /* CS_OCSP_MAX */
 #define CS_CONSENT_MAX 3072      /* a consent with the credential that it is verified by */
 #define CS_REFERRAL_MAX 2048     /* SigC with what it covers: up to 16 commitments */
 #define CS_LIST_MAX 16           /* hospitals of one patient and department in one answer */
@@ -173,6 +174,7 @@ typedef struct cs_register {
     cs_view puk_decrypt;
     cs_view binding;      /* P: B'; else empty: PC computes it from the certificate */
     cs_view certificate;  /* D, HPC, cloud */
+    cs_view ocsp;         /* its authority's answer about it; or empty */
     cs_view code;         /* P, HPC, cloud: enrolment code */
     uint64_t delivery;    /* cs_delivery */
     cs_view delivery_key; /* wrapped, duplicated: public key of the token's delivery key, SEC1 */
@@ -219,6 +221,7 @@ extern const cs_schema cs_attestation_schema;
 typedef struct cs_station {
     cs_view credential_d;
     cs_view cert_d;
+    cs_view ocsp; /* its authority's answer about Cert_D; here and below, or empty */
     cs_view department;
 } cs_station;
 extern const cs_schema cs_station_schema;
@@ -369,6 +372,7 @@ typedef struct cs_cd2 {
     cs_view id_d;
     cs_view credential_d;
     cs_view cert_d;
+    cs_view ocsp;
     cs_view id_de;
     cs_view consent;
     cs_view reason;
@@ -433,6 +437,7 @@ extern const cs_schema cs_sig_d3_schema;
 typedef struct cs_cd3 {
     cs_view credential_d;
     cs_view cert_d;
+    cs_view ocsp;
     uint64_t t_d3;
     cs_view id_d;
     cs_view r_d3;

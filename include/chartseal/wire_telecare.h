@@ -112,6 +112,7 @@ extern const cs_schema cs_sig_t1_schema;
 typedef struct cs_ct1 {
     cs_view credential_x;
     cs_view cert_x;
+    cs_view ocsp; /* as in S1 */
     uint64_t t_x;
     cs_view r_x;
     cs_view sig_t1;

@@ -35,6 +35,7 @@ static const struct {
     {CS_E_POLICY, "policy"},
     {CS_E_LISTS, "lists"},
     {CS_E_ATTESTATION, "attestation"},
+    {CS_E_OCSP, "ocsp"},
     {CS_E_NOT_FOUND, "not-found"},
     {CS_E_NO_RECORD, "no-record"},
     {CS_E_NO_DEPARTMENT, "no-department"},

@@ -45,7 +45,7 @@ static int check_is_ours(const cs_actor *actor, cs_view der, const char *path, c
     if (rc != CS_OK)
         return rc;
     rc = cs_certificate_check_holder(
-        &env, der, cs_home_role(actor->home->kind), actor->home->id, own, error);
+        &env, der, NULL, cs_home_role(actor->home->kind), actor->home->id, own, error);
     if (rc != CS_OK)
         return cs_error_context(error, "%s", path);
     return CS_OK;

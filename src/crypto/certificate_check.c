@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ocsp.h"
 #include "openssl_fail.h"
-#include "x509.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define PEM_MAX ((size_t)2 * CS_CRL_MAX)
 
@@ -17,6 +16,7 @@ struct cs_trust {
     atomic_uint owners;
     X509_STORE *store;
     STACK_OF(X509_CRL) * crls; /* the store's too; here to know whose there are */
+    cs_ocsp_policy ocsp;
 };
 
 /* Nobody is asked for a passphrase in the middle of reading a file. */
@@ -105,6 +105,7 @@ int cs_trust_new(cs_trust **out, cs_view ca_pem, cs_view crl_pem, cs_error *erro
     if (trust == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for the trusted authorities");
     atomic_init(&trust->owners, 1);
+    trust->ocsp = (cs_ocsp_policy){.max_age_ms = CS_OCSP_AGE_DEFAULT_MS};
     trust->store = X509_STORE_new();
     trust->crls = sk_X509_CRL_new_null();
     if (trust->store == NULL || trust->crls == NULL)
@@ -139,6 +140,20 @@ void cs_trust_free(cs_trust **trust)
     sk_X509_CRL_pop_free(mine->crls, X509_CRL_free);
     X509_STORE_free(mine->store);
     free(mine);
+}
+
+int cs_trust_set_ocsp(cs_trust *trust, cs_ocsp_policy policy, cs_error *error)
+{
+    if (policy.max_age_ms < 1 || policy.max_age_ms > CS_OCSP_AGE_MAX_MS)
+        return CS_FAIL(error, CS_E_USAGE, "the age of an OCSP answer is up to %lld days",
+            (long long)(CS_OCSP_AGE_MAX_MS / 86400000));
+    trust->ocsp = policy;
+    return CS_OK;
+}
+
+cs_ocsp_policy cs_trust_ocsp(const cs_trust *trust)
+{
+    return trust->ocsp;
 }
 
 static bool has_crl_of(const cs_trust *trust, const X509_NAME *issuer)
@@ -188,7 +203,22 @@ static int verdict(int finding, cs_error *error)
     }
 }
 
-static int verify_chain(const cs_trust *trust, X509 *certificate, int64_t now_ms, cs_error *error)
+/* *issuer (NULL: nobody asks): who issued it, the trust's; to be freed. */
+static int take_issuer(X509 **issuer, X509_STORE_CTX *context, cs_error *error)
+{
+    X509 *found = sk_X509_value(X509_STORE_CTX_get0_chain(context), 1);
+
+    if (issuer == NULL)
+        return CS_OK;
+    if (found == NULL)
+        return CS_FAIL(error, CS_E_CERTIFICATE, "the certificate's issuer is not there");
+    (void)X509_up_ref(found);
+    *issuer = found;
+    return CS_OK;
+}
+
+int cs_x509_verify(
+    X509 **issuer, const cs_trust *trust, X509 *certificate, int64_t now_ms, cs_error *error)
 {
     X509_STORE_CTX *context = X509_STORE_CTX_new();
     unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN; /* every authority given is an anchor */
@@ -212,40 +242,46 @@ static int verify_chain(const cs_trust *trust, X509 *certificate, int64_t now_ms
         X509_STORE_CTX_set_verify_cb(context, on_finding);
         if (X509_verify_cert(context) != 1)
             rc = verdict(X509_STORE_CTX_get_error(context), error);
+        else
+            rc = take_issuer(issuer, context, error);
     }
     ERR_clear_error();
     X509_STORE_CTX_free(context);
     return rc;
 }
 
-static int is_signing_leaf(X509 *certificate, cs_error *error)
-{
-    /* the first call reads the extensions, and marks them invalid where they are */
-    if (X509_check_ca(certificate) != 0)
-        return CS_FAIL(error, CS_E_CERTIFICATE, "it is an authority's certificate, not a person's");
-    if ((X509_get_extension_flags(certificate) & (EXFLAG_INVALID | EXFLAG_KUSAGE)) !=
-            EXFLAG_KUSAGE ||
-        (X509_get_key_usage(certificate) & KU_DIGITAL_SIGNATURE) == 0)
-        return CS_FAIL(error, CS_E_CERTIFICATE, "its key usage does not say digital signature");
-    return CS_OK;
-}
-
-int cs_certificate_check(
-    const cs_trust *trust, cs_view der, int64_t now_ms, cs_holder *holder, cs_error *error)
+static int check(const cs_trust *trust, cs_view der, bool agrees, const cs_view *ocsp,
+    int64_t now_ms, cs_holder *holder, cs_error *error)
 {
     X509 *certificate = NULL;
+    X509 *issuer = NULL;
     int rc = cs_x509_decode(&certificate, der, error);
 
     if (rc == CS_OK)
-        rc = is_signing_leaf(certificate, error);
+        rc = cs_x509_check_leaf(certificate, agrees, error);
     if (rc == CS_OK)
-        rc = verify_chain(trust, certificate, now_ms, error);
+        rc = cs_x509_verify(&issuer, trust, certificate, now_ms, error);
+    if (rc == CS_OK && ocsp != NULL)
+        rc = cs_x509_ocsp_policy(trust, &(cs_asked){certificate, issuer, now_ms}, *ocsp, error);
     if (rc == CS_OK)
         rc = cs_x509_puk(holder->puk, X509_get_X509_PUBKEY(certificate), CS_E_CERTIFICATE, error);
     if (rc == CS_OK)
         rc = cs_x509_holder(holder, X509_get_subject_name(certificate), CS_E_CERTIFICATE, error);
+    X509_free(issuer);
     X509_free(certificate);
     return rc;
+}
+
+int cs_certificate_check(const cs_trust *trust, cs_view der, const cs_view *ocsp, int64_t now_ms,
+    cs_holder *holder, cs_error *error)
+{
+    return check(trust, der, false, ocsp, now_ms, holder, error);
+}
+
+int cs_certificate_check_agreement(
+    const cs_trust *trust, cs_view der, int64_t now_ms, cs_holder *holder, cs_error *error)
+{
+    return check(trust, der, true, NULL, now_ms, holder, error);
 }
 
 /* -- endorsement keys */
@@ -255,22 +291,12 @@ int cs_certificate_check(
 
 static int is_endorsement(X509 *certificate, cs_error *error)
 {
-    EXTENDED_KEY_USAGE *usages;
-    char text[sizeof EK_CERTIFICATE_USAGE + 1];
-    bool found = false;
+    static const char *const usage[] = {EK_CERTIFICATE_USAGE};
 
     if (X509_check_ca(certificate) != 0 ||
         (X509_get_extension_flags(certificate) & EXFLAG_INVALID) != 0)
         return CS_FAIL(error, CS_E_CERTIFICATE, "it is no certificate of an endorsement key");
-    usages = X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
-    for (int i = 0; i < sk_ASN1_OBJECT_num(usages); i++) {
-        int n = OBJ_obj2txt(text, sizeof text, sk_ASN1_OBJECT_value(usages, i), 1);
-
-        found = found || (n == (int)sizeof text - 2 && strcmp(text, EK_CERTIFICATE_USAGE) == 0);
-    }
-    sk_ASN1_OBJECT_pop_free(usages, ASN1_OBJECT_free);
-    ERR_clear_error();
-    if (!found)
+    if (!cs_x509_has_usage(certificate, usage, 1))
         return CS_FAIL(error, CS_E_CERTIFICATE,
             "its extended key usage does not say that it is for an endorsement key");
     return CS_OK;
@@ -295,7 +321,7 @@ int cs_endorsement_check(const cs_trust *trust, cs_view der, int64_t now_ms, cs_
     if (rc == CS_OK)
         rc = is_endorsement(certificate, error);
     if (rc == CS_OK)
-        rc = verify_chain(trust, certificate, now_ms, error);
+        rc = cs_x509_verify(NULL, trust, certificate, now_ms, error);
     X509_free(certificate);
     return rc;
 }

@@ -15,8 +15,7 @@ typedef struct lists {
     STACK_OF(X509_CRL) * old, *new;
 } lists;
 
-/* Milliseconds since 1970; -1 for what is no time. */
-static int64_t to_ms(const ASN1_TIME *time)
+int64_t cs_x509_to_ms(const ASN1_TIME *time)
 {
     struct tm tm = {0};
 
@@ -27,8 +26,8 @@ static cs_crl_dates dates_of(const X509_CRL *crl)
 {
     const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
 
-    return (cs_crl_dates){.this_update = to_ms(X509_CRL_get0_lastUpdate(crl)),
-        .next_update = next == NULL ? NEVER_MS : to_ms(next)};
+    return (cs_crl_dates){.this_update = cs_x509_to_ms(X509_CRL_get0_lastUpdate(crl)),
+        .next_update = next == NULL ? NEVER_MS : cs_x509_to_ms(next)};
 }
 
 static int open_pem(BIO **out, cs_view text, cs_error *error)
@@ -103,7 +102,7 @@ int cs_certificate_not_after(cs_view der, int64_t *not_after, cs_error *error)
     int rc = cs_x509_decode(&certificate, der, error);
 
     if (rc == CS_OK)
-        *not_after = to_ms(X509_get0_notAfter(certificate));
+        *not_after = cs_x509_to_ms(X509_get0_notAfter(certificate));
     X509_free(certificate);
     return rc;
 }

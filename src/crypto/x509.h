@@ -27,6 +27,19 @@ bool cs_x509_clean_text(const uint8_t *text, size_t n);
 /* A signature is whole bytes: unused bits are a second encoding of the same signature. */
 bool cs_x509_whole_bytes(const ASN1_BIT_STRING *bits);
 
+/* The certificate's chain to an authority of the trust, its dates and the lists, at now_ms. *issuer
+ * is to be freed; `issuer` may be NULL. As cs_certificate_check returns. */
+CS_MUST_CHECK int cs_x509_verify(
+    X509 **issuer, const cs_trust *trust, X509 *certificate, int64_t now_ms, cs_error *error);
+
+/* Does its extended key usage name one of these (dotted numbers)? */
+bool cs_x509_has_usage(X509 *certificate, const char *const *oids, size_t count);
+/* That it is no authority's and its usages let the key sign, or agree and not sign. */
+CS_MUST_CHECK int cs_x509_check_leaf(X509 *certificate, bool agrees, cs_error *error);
+
+/* Milliseconds since 1970; -1 for what is no time. */
+int64_t cs_x509_to_ms(const ASN1_TIME *time);
+
 /* What is being made, in DER, with the signature of a throwaway key. */
 typedef struct cs_unsigned {
     uint8_t *der; /* OPENSSL_malloc'ed */

@@ -83,8 +83,8 @@ int cs_credential_check(const cs_credential *credential, const cs_cloud *cloud, 
     return CS_OK;
 }
 
-int cs_certificate_check_holder(const cs_env *env, cs_view certificate, cs_role role,
-    const char *id, const uint8_t puk_sign[CS_PUK_SIZE], cs_error *error)
+int cs_certificate_check_holder(const cs_env *env, cs_view certificate, const cs_view *ocsp,
+    cs_role role, const char *id, const uint8_t puk_sign[CS_PUK_SIZE], cs_error *error)
 {
     cs_holder holder;
     int rc;
@@ -92,7 +92,7 @@ int cs_certificate_check_holder(const cs_env *env, cs_view certificate, cs_role 
     if (env->trust == NULL)
         return CS_FAIL(error, CS_E_CERTIFICATE,
             "no medical authority is trusted here; give its certificate at init");
-    rc = cs_certificate_check(env->trust, certificate, env->now, &holder, error);
+    rc = cs_certificate_check(env->trust, certificate, ocsp, env->now, &holder, error);
     if (rc != CS_OK)
         return rc;
     if (memcmp(holder.puk, puk_sign, CS_PUK_SIZE) != 0)
@@ -108,8 +108,8 @@ int cs_certificate_check_holder(const cs_env *env, cs_view certificate, cs_role 
     return CS_OK;
 }
 
-int cs_credential_check_certificate(
-    const cs_credential *credential, const cs_env *env, cs_view certificate, cs_error *error)
+int cs_credential_check_certificate(const cs_credential *credential, const cs_env *env,
+    cs_view certificate, const cs_view *ocsp, cs_error *error)
 {
     uint8_t hash[CS_HASH_SIZE];
     int rc = cs_hash(hash, certificate, error);
@@ -121,7 +121,7 @@ int cs_credential_check_certificate(
             "the certificate is not the credential's; "
             "register again after a new certificate");
     return cs_certificate_check_holder(
-        env, certificate, credential->role, credential->id, credential->puk_sign, error);
+        env, certificate, ocsp, credential->role, credential->id, credential->puk_sign, error);
 }
 
 cs_view cs_credential_view(const cs_credential *credential)

@@ -113,6 +113,9 @@ static const char *advice(int code)
         return "the list of revocations there is too old; its operator has to fetch a new one";
     case CS_E_ATTESTATION:
         return "what a TPM says of the keys is missing or not believed; ask which tokens are taken";
+    case CS_E_OCSP:
+        return "a fresh OCSP answer about the certificate is wanted; see that its authority's "
+               "responder can be reached";
     case CS_E_ORDER:
         return "something has to come before, or has been done already";
     case CS_E_POLICY:

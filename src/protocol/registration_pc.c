@@ -30,7 +30,7 @@ static int check_binding(
         return CS_FAIL(
             error, CS_E_CERTIFICATE, "a %s registers with a certificate", cs_role_name(out->role));
     rc = cs_certificate_check_holder(
-        env, request->certificate, out->role, out->id, out->puk_sign, error);
+        env, request->certificate, &request->ocsp, out->role, out->id, out->puk_sign, error);
     if (rc == CS_OK)
         rc = cs_hash(out->binding, request->certificate, error);
     return rc;

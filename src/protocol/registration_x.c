@@ -62,6 +62,7 @@ static int make_r1(cs_registering *r, const cs_registering_input *input, const c
         .puk_decrypt = CS_VIEW_ARRAY(r->puk_decrypt),
         .binding = input->binding,
         .certificate = r->me->certificate,
+        .ocsp = r->me->ocsp,
         .code = input->code,
         .delivery = r->delivery,
         .delivery_key = {delivery_key, has_delivery_key(r->delivery) ? 65 : 0},

@@ -104,6 +104,7 @@ int cs_search_s1(cs_search *search, const cs_env *env, cs_buf *s1, cs_error *err
         .id_d = fields.id_d,
         .credential_d = cs_credential_view(own),
         .cert_d = search->me->certificate,
+        .ocsp = search->me->ocsp,
         .id_de = fields.id_de,
         .consent = cs_view_buf(&search->consent),
         .reason = cs_view_str(search->reason),
@@ -230,6 +231,7 @@ static int make_s3(
         .h_referral = CS_VIEW_ARRAY(h_referral)};
     const cs_cd3 cd3 = {.credential_d = cs_credential_view(own),
         .cert_d = search->me->certificate,
+        .ocsp = search->me->ocsp,
         .t_d3 = fields.t_d3,
         .id_d = cs_view_str(own->id),
         .r_d3 = fields.r_d3,

@@ -33,7 +33,7 @@ static int check_doctor(cs_query *q, const cs_party *hpc, const cs_env *env, con
                            !cs_view_equal(cd3->r_d1, cs_point_view(&q->doctor.r1))))
         rc = CS_FAIL(error, CS_E_CREDENTIAL, "the credential is another doctor's");
     if (rc == CS_OK)
-        rc = cs_credential_check_certificate(&q->doctor, env, cd3->cert_d, error);
+        rc = cs_credential_check_certificate(&q->doctor, env, cd3->cert_d, &cd3->ocsp, error);
     return rc;
 }
 
@@ -45,9 +45,12 @@ static int take_request(cs_query *out, const cs_party *hpc, const cs_cd3 *cd3, c
     cs_text_copy(out->id_de, sizeof out->id_de, cd3->id_de);
     memcpy(out->signature, cd3->sig_d3.p, CS_SIGNATURE_SIZE);
     out->t_d3 = (int64_t)cd3->t_d3;
-    /* both are within their fields' limits */
+    /* all are within their fields' limits */
     memcpy(out->certificate, cd3->cert_d.p, cd3->cert_d.n);
     out->certificate_size = cd3->cert_d.n;
+    if (cd3->ocsp.n > 0)
+        memcpy(out->ocsp, cd3->ocsp.p, cd3->ocsp.n);
+    out->ocsp_size = cd3->ocsp.n;
     if (cd3->consent.n > 0)
         memcpy(out->consent, cd3->consent.p, cd3->consent.n);
     out->consent_size = cd3->consent.n;
@@ -94,11 +97,12 @@ int cs_access_check_again(
     const cs_query *query, const cs_party *hpc, const cs_env *env, cs_error *error)
 {
     const cs_view certificate = {query->certificate, query->certificate_size};
+    const cs_view ocsp = {query->ocsp, query->ocsp_size};
     const cs_view consent = {query->consent, query->consent_size};
     int rc = cs_credential_check(&query->doctor, hpc->cloud, env, CS_ROLE_DOCTOR, error);
 
     if (rc == CS_OK)
-        rc = cs_credential_check_certificate(&query->doctor, env, certificate, error);
+        rc = cs_credential_check_certificate(&query->doctor, env, certificate, &ocsp, error);
     if (rc == CS_OK && !query->emergency)
         rc = cs_consent_verify(hpc->cloud, env, consent, cs_view_str(query->id_p),
             cs_view_str(query->doctor.id), query->id_de, NULL, error);

@@ -25,7 +25,7 @@ static int check_doctor(cs_query *q, const cs_party *pc, const cs_env *env, cons
     if (rc == CS_OK && !cs_view_equal(cd2->id_d, cs_view_str(q->doctor.id)))
         rc = CS_FAIL(error, CS_E_CREDENTIAL, "the credential is another doctor's");
     if (rc == CS_OK)
-        rc = cs_credential_check_certificate(&q->doctor, env, cd2->cert_d, error);
+        rc = cs_credential_check_certificate(&q->doctor, env, cd2->cert_d, &cd2->ocsp, error);
     return rc;
 }
 

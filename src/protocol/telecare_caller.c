@@ -84,6 +84,7 @@ int cs_caller_t1(cs_caller *caller, const cs_env *env, cs_buf *t1, cs_error *err
         .id_c = cs_view_str(caller->cloud.id)};
     const cs_ct1 ct1 = {.credential_x = cs_credential_view(me->credential),
         .cert_x = me->certificate,
+        .ocsp = me->ocsp,
         .t_x = fields.t_x,
         .r_x = fields.r_x,
         .sig_t1 = CS_VIEW_ARRAY(sig_t1)};

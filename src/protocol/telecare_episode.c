@@ -114,7 +114,7 @@ static int check_others(const cs_episode *episode, const cs_env *env, cs_error *
         rc = cs_credential_check(&episode->doctor, cloud, env, CS_ROLE_DOCTOR, error);
     if (rc == CS_OK && episode->role == CS_ROLE_PATIENT)
         rc = cs_credential_check_certificate(
-            &episode->doctor, env, cs_view_buf(&episode->cert_d), error);
+            &episode->doctor, env, cs_view_buf(&episode->cert_d), NULL, error);
     return rc;
 }
 

@@ -27,7 +27,7 @@ static int check_caller(cs_guest *g, const cs_party *cloud, const cs_env *env, c
         rc = CS_FAIL(error, CS_E_CREDENTIAL,
             "hospitals and doctors call by their name; a %s does not", cs_role_name(g->who.role));
     if (rc == CS_OK)
-        rc = cs_credential_check_certificate(&g->who, env, ct1->cert_x, error);
+        rc = cs_credential_check_certificate(&g->who, env, ct1->cert_x, &ct1->ocsp, error);
     return rc;
 }
 
@@ -54,6 +54,9 @@ int cs_guest_t1(
         out->t_x = (int64_t)ct1.t_x;
         memcpy(out->certificate, ct1.cert_x.p, ct1.cert_x.n);
         out->certificate_size = ct1.cert_x.n;
+        if (ct1.ocsp.n > 0)
+            memcpy(out->ocsp, ct1.ocsp.p, ct1.ocsp.n);
+        out->ocsp_size = ct1.ocsp.n;
         memcpy(out->signature, ct1.sig_t1.p, CS_SIGNATURE_SIZE);
         rc = check_caller(out, cloud, env, &ct1, digest, error);
     }
@@ -196,13 +199,14 @@ int cs_guest_t4(const cs_party *cloud, const cs_env *env, cs_guest *guest, cs_bu
 int cs_guest_check_again(
     const cs_guest *guest, const cs_party *cloud, const cs_env *env, cs_error *error)
 {
+    const cs_view certificate = {guest->certificate, guest->certificate_size};
+    const cs_view ocsp = {guest->ocsp, guest->ocsp_size};
     int rc;
 
     if (guest->nobody)
         return CS_OK;
     rc = cs_credential_check(&guest->who, cloud->cloud, env, guest->who.role, error);
     if (rc == CS_OK)
-        rc = cs_credential_check_certificate(
-            &guest->who, env, (cs_view){guest->certificate, guest->certificate_size}, error);
+        rc = cs_credential_check_certificate(&guest->who, env, certificate, &ocsp, error);
     return rc;
 }

@@ -85,7 +85,7 @@ static int check_author(const cs_episode *episode, const cs_env *env, const cs_c
     int rc = cs_credential_check(author, episode->me->cloud, env, author->role, error);
 
     if (rc == CS_OK && author->role != CS_ROLE_PATIENT)
-        rc = cs_credential_check_certificate(author, env, certificate, error);
+        rc = cs_credential_check_certificate(author, env, certificate, NULL, error);
     return rc;
 }
 

@@ -27,6 +27,7 @@ int cs_visit_d_new(
 {
     const cs_station station = {.credential_d = cs_credential_view(doctor->credential),
         .cert_d = doctor->certificate,
+        .ocsp = doctor->ocsp,
         .department = cs_view_str(department)};
     cs_visit_d *visit = calloc(1, sizeof *visit);
     int rc;

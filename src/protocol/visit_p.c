@@ -39,7 +39,8 @@ static int take_station(cs_visit_p *visit, const cs_env *env, cs_view m0, cs_err
     if (rc == CS_OK)
         rc = cs_credential_check(&visit->doctor, visit->me->cloud, env, CS_ROLE_DOCTOR, error);
     if (rc == CS_OK)
-        rc = cs_credential_check_certificate(&visit->doctor, env, station.cert_d, error);
+        rc = cs_credential_check_certificate(
+            &visit->doctor, env, station.cert_d, &station.ocsp, error);
     if (rc == CS_OK)
         rc = cs_buf_set(&visit->cert_d, station.cert_d, error);
     if (rc == CS_OK)

@@ -83,7 +83,7 @@ static int show_doctor(device *me, cs_view m0, cs_error *error)
 
     if (rc == CS_OK)
         rc = cs_certificate_check(
-            me->actor->trust, station.cert_d, me->world.env.now, &holder, error);
+            me->actor->trust, station.cert_d, &station.ocsp, me->world.env.now, &holder, error);
     if (rc != CS_OK)
         return rc;
     (void)snprintf(report->doctor_name, sizeof report->doctor_name, "%s", holder.name);

@@ -49,7 +49,7 @@ static int check_myself(station *me, cs_error *error)
 
     if (rc == CS_OK && me->actor->trust != NULL)
         rc = cs_certificate_check(
-            me->actor->trust, me->actor->party.certificate, cs_clock_ms(), &holder, error);
+            me->actor->trust, me->actor->party.certificate, NULL, cs_clock_ms(), &holder, error);
     return rc;
 }
 

@@ -99,6 +99,7 @@ static const cs_field register_fields[] = {
     BYTES(cs_register, puk_decrypt, CS_PUK_SIZE, CS_PUK_SIZE),
     BYTES(cs_register, binding, 0, CS_HASH_SIZE),
     BYTES(cs_register, certificate, 0, CS_CERT_MAX),
+    BYTES(cs_register, ocsp, 0, CS_STAPLE_MAX),
     BYTES(cs_register, code, 0, CS_CODE_SIZE),
     UINT(cs_register, delivery, 1, 4),
     BYTES(cs_register, delivery_key, 0, 65),
@@ -139,6 +140,7 @@ const cs_schema cs_attestation_schema = SCHEMA(cs_attestation, "attestation", at
 static const cs_field station_fields[] = {
     BYTES(cs_station, credential_d, 1, CS_CREDENTIAL_MAX),
     BYTES(cs_station, cert_d, 1, CS_CERT_MAX),
+    BYTES(cs_station, ocsp, 0, CS_STAPLE_MAX),
     TEXT(cs_station, department, 0, CS_DEPARTMENT_MAX),
 };
 const cs_schema cs_station_schema = SCHEMA(cs_station, "station", station_fields);
@@ -281,6 +283,7 @@ static const cs_field cd2_fields[] = {
     TEXT(cs_cd2, id_d, 1, CS_ID_MAX),
     BYTES(cs_cd2, credential_d, 1, CS_CREDENTIAL_MAX),
     BYTES(cs_cd2, cert_d, 1, CS_CERT_MAX),
+    BYTES(cs_cd2, ocsp, 0, CS_STAPLE_MAX),
     TEXT(cs_cd2, id_de, 1, CS_DEPARTMENT_MAX),
     BYTES(cs_cd2, consent, 0, CS_CONSENT_MAX),
     TEXT(cs_cd2, reason, 0, CS_TEXT_MAX),
@@ -344,6 +347,7 @@ const cs_schema cs_sig_d3_schema = SCHEMA(cs_sig_d3, "SigD3", sig_d3_fields);
 static const cs_field cd3_fields[] = {
     BYTES(cs_cd3, credential_d, 1, CS_CREDENTIAL_MAX),
     BYTES(cs_cd3, cert_d, 1, CS_CERT_MAX),
+    BYTES(cs_cd3, ocsp, 0, CS_STAPLE_MAX),
     UINT(cs_cd3, t_d3, 0, CS_TIME_MAX),
     TEXT(cs_cd3, id_d, 1, CS_ID_MAX),
     BYTES(cs_cd3, r_d3, 32, CS_POINT_MAX),

@@ -72,6 +72,7 @@ const cs_schema cs_sig_t1_schema = SCHEMA(cs_sig_t1, "SigT1", sig_t1_fields);
 static const cs_field ct1_fields[] = {
     BYTES(cs_ct1, credential_x, 1, CS_CREDENTIAL_MAX),
     BYTES(cs_ct1, cert_x, 1, CS_CERT_MAX),
+    BYTES(cs_ct1, ocsp, 0, CS_STAPLE_MAX),
     UINT(cs_ct1, t_x, 0, CS_TIME_MAX),
     BYTES(cs_ct1, r_x, 32, CS_POINT_MAX),
     BYTES(cs_ct1, sig_t1, CS_SIGNATURE_SIZE, CS_SIGNATURE_SIZE),

@@ -176,7 +176,8 @@ size_t fuzz_seed(size_t n, uint8_t *out, size_t room)
     else
         rc = cs_encode(&bytes, &cs_station_schema,
             &(cs_station){.credential_d = cs_credential_view(&c.doctor.credential),
-                .cert_d = c.doctor.party.certificate},
+                .cert_d = c.doctor.party.certificate,
+                .ocsp = signature},
             NULL);
     if (rc != CS_OK || bytes.n >= room)
         abort();

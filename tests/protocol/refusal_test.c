@@ -369,9 +369,9 @@ static void test_identities(void **state)
     assert_ok(cs_register_issue(&c.pc.party, &c.pc.env, &registration, CAST_START,
         CAST_START + CAST_YEAR, cast_serial, &c, &issued, &r2, error));
     assert_fails(CS_E_CERTIFICATE, cs_credential_check_certificate(&issued, &c.hospital.env,
-                                       c.doctor.party.certificate, error));
+                                       c.doctor.party.certificate, NULL, error));
     assert_ok(cs_credential_check_certificate(
-        &c.doctor.credential, &c.hospital.env, c.doctor.party.certificate, error));
+        &c.doctor.credential, &c.hospital.env, c.doctor.party.certificate, NULL, error));
     cs_buf_free(&r1);
     cs_buf_free(&r2);
     cast_close(&c);

@@ -81,7 +81,7 @@ static int check(const cs_trust *trust)
 {
     cs_holder holder;
 
-    return cs_certificate_check(trust, cs_view_buf(&doctor), NOW, &holder, NULL);
+    return cs_certificate_check(trust, cs_view_buf(&doctor), NULL, NOW, &holder, NULL);
 }
 
 static void test_taken_in(void **state)

@@ -116,7 +116,7 @@ static int check(const cs_trust *trust, cs_view der, int64_t now)
 {
     cs_holder holder;
 
-    return cs_certificate_check(trust, der, now, &holder, NULL);
+    return cs_certificate_check(trust, der, NULL, now, &holder, NULL);
 }
 
 static void test_issue_and_check(void **state)
@@ -127,7 +127,7 @@ static void test_issue_and_check(void **state)
     uint8_t read[8];
     cs_holder holder;
 
-    assert_ok(cs_certificate_check(trust, cs_view_buf(&w->doctor), NOW, &holder, error));
+    assert_ok(cs_certificate_check(trust, cs_view_buf(&w->doctor), NULL, NOW, &holder, error));
     assert_string_equal(holder.name, doctor_subject.common_name);
     assert_string_equal(holder.role, "doctor");
     assert_string_equal(holder.id, doctor_subject.id);
@@ -622,7 +622,8 @@ static void test_key_usage(void **state)
         X509_delete_ext(certificate, X509_get_ext_by_NID(certificate, NID_key_usage, -1)));
     assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
     n = i2d_X509(certificate, &der);
-    assert_int_equal(cs_certificate_check(trust, (cs_view){der, (size_t)n}, NOW, &holder, &refusal),
+    assert_int_equal(
+        cs_certificate_check(trust, (cs_view){der, (size_t)n}, NULL, NOW, &holder, &refusal),
         CS_E_CERTIFICATE);
     assert_non_null(strstr(refusal.message, "key usage"));
     OPENSSL_free(der);
