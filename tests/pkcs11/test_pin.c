@@ -191,7 +191,7 @@ static void test_pinentry_is_late(void **state)
 
     (void)state;
     patience_s = 1;
-    with_pinentry(DIALOGUE_BEGIN "sleep 60" DIALOGUE_END);
+    with_pinentry(DIALOGUE_BEGIN "exec sleep 60" DIALOGUE_END);
     took = timed(CS_E_CANCELLED);
     assert_true(took >= 1 && took < 20);
     /* it does not even leave when its input has ended */
