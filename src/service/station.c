@@ -53,19 +53,16 @@ static int check_myself(station *me, cs_error *error)
     return rc;
 }
 
-/* A card that is not there can still come before the patient does. */
+/* A card that is not there can still come before the patient does, and so can a doctor who does not
+ * give the PIN now. */
 static int ask_ahead(station *me, cs_error *error)
 {
-    cs_error absent = {0};
-    int rc = cs_token_begin_visit(me->actor->token, &absent);
+    int rc = cs_token_begin_visit(me->actor->token, error);
 
-    if (rc == CS_E_TOKEN_ABSENT) {
-        me->input->notice(me->input->context, absent.message);
-        return CS_OK;
-    }
-    if (rc != CS_OK && error != NULL)
-        *error = absent;
-    return rc;
+    if (rc != CS_E_TOKEN_ABSENT && rc != CS_E_CANCELLED)
+        return rc;
+    me->input->notice(me->input->context, error->message);
+    return CS_OK;
 }
 
 static int prepare(station *me, cs_error *error)
