@@ -21,6 +21,14 @@
         {"pin-env", "NAME", false, "or the environment variable that will name such a file"},      \
         {"pin-digits", "N", false, "of the PIN, in hex; 32, or as many as the token takes"},       \
         {"so-pin-digits", "N", false, "of the SO PIN"},                                            \
+        {"backup", "FILE", false,                                                                  \
+            "the key that all is lost with leaves the token once, wrapped, into FILE"},            \
+        {"rehearse-label", "LABEL", false,                                                         \
+            "with --backup: a second token, on which it is restored to see that it can be"},       \
+        {"rehearse-module", "FILE", false, "the PKCS#11 module of that token; --module"},          \
+        {"restore", "FILE", false, "a backup that the key is taken from, instead of a new one"},   \
+        {"restore-shares", "FILE,...", false,                                                      \
+            "its wrapping-key shares, of the ceremony of then; else they are typed"},              \
     {                                                                                              \
         "start-over", NULL, false, "the shares that were handed out are void; before the token is" \
     }

@@ -5,6 +5,7 @@
 #include "cli/home_options.h"
 #include "cli/output.h"
 #include "cli/serve_options.h"
+#include "cli/survivor_report.h"
 #include "cli/trust_verb.h"
 #include "service/actor.h"
 #include "service/attestations.h"
@@ -417,10 +418,13 @@ static int run_status(const cs_arguments *arguments, cs_error *error)
         if (rc == CS_OK)
             rc = cs_trust_report(report, home, error);
         if (rc == CS_OK)
+            rc = cs_survivor_report(report, home, error);
+        if (rc == CS_OK)
             rc = cs_print_json(json_incref(report), error);
     } else if (rc == CS_OK) {
         say_status(home, report);
         cs_say_trust(home);
+        cs_say_survivor(home);
     }
     json_decref(report);
     cs_store_close(&store);

@@ -4,6 +4,7 @@
 #include "cli/home_options.h"
 #include "cli/output.h"
 #include "cli/serve_options.h"
+#include "cli/survivor_report.h"
 #include "cli/trust_verb.h"
 
 #include <chartseal/secret.h>
@@ -375,7 +376,8 @@ static int print_status(const cs_hpc *hospital, json_t *report, const cs_outbox_
             return CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
         }
         json_decref(more);
-        return cs_trust_report(report, home, error) == CS_OK
+        return cs_trust_report(report, home, error) == CS_OK &&
+                       cs_survivor_report(report, home, error) == CS_OK
                    ? cs_print_json(json_incref(report), error)
                    : (int)error->code;
     }
@@ -390,6 +392,7 @@ static int print_status(const cs_hpc *hospital, json_t *report, const cs_outbox_
         (long long)json_integer_value(json_object_get(report, "record")),
         (unsigned long long)outbox->publications);
     cs_say_trust(home);
+    cs_say_survivor(home);
     cs_say("  emergency access %s, notices to patients that wait %llu",
         hospital->allows_emergency ? "allowed" : "denied", (unsigned long long)outbox->notices);
     if (outbox->unreadable > 0)

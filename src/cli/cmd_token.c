@@ -2,7 +2,9 @@
 #include "cli/cli.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
+#include "cli/survivor_report.h"
 #include "cli/token_shares.h"
+#include "service/own_keys.h"
 #include "service/own_scalar.h"
 #include "token/pin.h"
 
@@ -95,6 +97,7 @@ typedef struct findings {
     const char *sealed_label; /* NULL: S_X is not sealed */
     const char *decrypt_uri;
     const char *endorsement; /* what others can know of this TPM; empty: no TPM */
+    const cs_home *home;     /* NULL: of no home; what a home says of its keys is not known */
     cs_error *error;
 } findings;
 
@@ -118,9 +121,27 @@ static int examine_endorsement(findings *found, cs_token *token)
     return CS_OK;
 }
 
-static bool is_exposed(const cs_key_info *info)
+/* With a home that is known, an s or a storage key that could leave once, too: but one that did by
+ * choice. */
+static bool is_exposed(const findings *found, const cs_key_info *info)
 {
-    return !info->sensitive || info->extractable;
+    bool survives = info->use == CS_USE_ISSUE || info->use == CS_USE_PRF;
+
+    if (!info->sensitive || info->extractable)
+        return true;
+    return found->home != NULL && survives &&
+           !(info->local && info->always_sensitive && info->never_extractable) &&
+           !cs_own_is_survivor(found->home, info);
+}
+
+/* "backup", "restored"; "could" leave once, by nobody's choice that is known here; or "never". */
+static const char *left_how(const findings *found, const cs_key_info *info)
+{
+    if (info->never_extractable || !info->wrap_with_trusted)
+        return info->never_extractable ? "never" : "could";
+    if (found->home == NULL || !cs_own_is_survivor(found->home, info))
+        return "could";
+    return info->local ? "backup" : "restored";
 }
 
 /* The slot of a PIV card, by the name that OpenSC has for its key; NULL: it is none. */
@@ -151,12 +172,14 @@ static const char *slot_of(const findings *found, const char *name, char room[3]
 static int add_key(findings *found, const cs_key_info *info, const char *name, const char *custody)
 {
     char room[3];
-    json_t *entry = json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:s, s:b}",
-        "name", name, "slot", slot_of(found, name, room), "uri", info->uri, "use",
-        cs_use_name(info->use), "custody", custody, "delivery", cs_key_delivery(info), "sensitive",
-        info->sensitive, "extractable", info->extractable, "local", info->local, "always_sensitive",
-        info->always_sensitive, "never_extractable", info->never_extractable, "attributes",
-        info->attributes, "attestable", info->attestable);
+    json_t *entry =
+        json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:s, s:b}",
+            "name", name, "slot", slot_of(found, name, room), "uri", info->uri, "use",
+            cs_use_name(info->use), "custody", custody, "delivery", cs_key_delivery(info),
+            "sensitive", info->sensitive, "extractable", info->extractable, "local", info->local,
+            "always_sensitive", info->always_sensitive, "never_extractable",
+            info->never_extractable, "wrap_with_trusted", info->wrap_with_trusted, "left",
+            left_how(found, info), "attributes", info->attributes, "attestable", info->attestable);
 
     if (json_array_append_new(found->keys, entry) != 0)
         return CS_FAIL(
@@ -170,7 +193,7 @@ static int examine_key(void *context, const cs_key_info *info)
     findings *found = context;
     int rc = add_key(found, info, info->label, "token");
 
-    if (is_exposed(info))
+    if (is_exposed(found, info))
         found->exposed++;
     if (rc == CS_OK && found->sealed_label != NULL && found->decrypt_uri != NULL &&
         strcmp(found->decrypt_uri, info->uri) == 0) {
@@ -209,6 +232,9 @@ static void print_keys(const findings *found)
             sensitive ? "sensitive" : "NOT SENSITIVE",
             extractable ? "EXTRACTABLE" : "not extractable",
             json_string_value(json_object_get(key, "delivery")));
+        if (strcmp(json_string_value(json_object_get(key, "left")), "could") == 0 &&
+            json_is_true(json_object_get(key, "wrap_with_trusted")))
+            cs_say("%-24s could leave its token once, wrapped under a trusted key", "");
         if (json_string_value(json_object_get(key, "attributes"))[0] != '\0')
             cs_say("%-24s %s; %s", "", json_string_value(json_object_get(key, "attributes")),
                 json_is_true(json_object_get(key, "attestable"))
@@ -217,26 +243,38 @@ static void print_keys(const findings *found)
     }
     if (found->endorsement[0] != '\0')
         cs_say("endorsement: %s", found->endorsement);
+    if (found->home != NULL)
+        cs_say_survivor(found->home);
+}
+
+static int print_findings(const findings *found, cs_error *error)
+{
+    const cs_token_info *token = &found->token;
+    json_t *report = json_pack("{s:b, s:{s:s, s:s, s:s, s:s}, s:I, s:O}", "ok", found->exposed == 0,
+        "token", "label", token->label, "serial", token->serial, "uri", token->uri, "endorsement",
+        found->endorsement, "exposed", (json_int_t)found->exposed, "keys", found->keys);
+    int rc = found->home == NULL ? CS_OK : cs_survivor_report(report, found->home, error);
+
+    if (rc == CS_OK)
+        return cs_print_json(report, error);
+    json_decref(report);
+    return rc;
 }
 
 static int report_keys(const findings *found, bool json, cs_error *error)
 {
-    const cs_token_info *token = &found->token;
     int rc = CS_OK;
 
     if (json)
-        rc = cs_print_json(
-            json_pack("{s:b, s:{s:s, s:s, s:s, s:s}, s:I, s:O}", "ok", found->exposed == 0, "token",
-                "label", token->label, "serial", token->serial, "uri", token->uri, "endorsement",
-                found->endorsement, "exposed", (json_int_t)found->exposed, "keys", found->keys),
-            error);
+        rc = print_findings(found, error);
     else
         print_keys(found);
     if (rc != CS_OK || found->exposed == 0)
         return rc;
     rc = CS_FAIL(error, CS_E_KEY_EXPOSED,
-        "%zu private or secret key(s) can leave token %s; make new ones in it and register again",
-        found->exposed, token->label);
+        "%zu private or secret key(s) can leave token %s, or could; make new ones in it and "
+        "register again",
+        found->exposed, found->token.label);
     if (json)
         error->message[0] = '\0'; /* the object has said it */
     return rc;
@@ -283,6 +321,7 @@ static int run_audit(const cs_arguments *arguments, cs_error *error)
         if (scalar != NULL && strcmp(scalar, CS_SCALAR_SEALED) == 0)
             found.sealed_label = sealed;
         found.decrypt_uri = cs_home_text(home, "keys.decrypt");
+        found.home = home;
     }
     if (rc == CS_OK)
         rc = cs_token_list_keys(token, examine_key, &found, error);

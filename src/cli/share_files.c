@@ -73,7 +73,7 @@ int cs_shares_read(cs_share **out, size_t *n, const char *files, cs_error *error
 
     *n = 0;
     *out = NULL;
-    if (count > 2 * CS_SHARES_MAX)
+    if (count > CS_SHARE_KIND_LAST * (size_t)CS_SHARES_MAX)
         return CS_FAIL(error, CS_E_USAGE, "%zu files are more shares than there can be", count);
     *out = cs_secret_new(count * sizeof **out);
     if (*out == NULL)

@@ -122,7 +122,7 @@ int cs_run_combine(const cs_arguments *arguments, cs_error *error)
         if (shares[i].kind != kind)
             rc = CS_FAIL(error, CS_E_USAGE, "a share of the %s is not for the %s%s",
                 cs_share_kind_name(shares[i].kind), cs_share_kind_name(kind),
-                kind == CS_SHARE_USER_PIN ? "; say --so-pin if that is meant" : "");
+                shares[i].kind == CS_SHARE_SO_PIN ? "; say --so-pin if that is meant" : "");
     }
     if (rc == CS_OK)
         rc = cs_share_combine(&pin, shares, n, error);

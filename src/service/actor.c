@@ -74,7 +74,7 @@ static int adopt_key(cs_key **out, const cs_home *home, cs_token *token, const c
     if (rc == CS_OK)
         rc = cs_key_open(out, token, wanted.uri, use, home->suite, error);
     if (rc == CS_OK)
-        rc = cs_own_key_origin(*out, error);
+        rc = cs_own_key_origin(home, *out, error);
     if (rc != CS_OK)
         cs_key_close(out);
     return rc;
@@ -244,10 +244,15 @@ static int take_number(
 int cs_home_open_token_forced(cs_token **out, cs_home *home, bool force_final_try, cs_error *error)
 {
     const char *uri = cs_home_text(home, "token");
+    const cs_survivor *survivor = cs_own_survivor(home->kind);
     cs_token_options options = {
         .pin = pin_source(home), .tell = home->tell, .force_final_try = force_final_try};
     int rc;
 
+    if (cs_own_backup(home) != NULL)
+        options.backed_up = survivor->use;
+    if (cs_own_restored(home) != NULL)
+        options.restored = survivor->use;
     if (uri == NULL)
         return CS_FAIL(error, CS_E_MALFORMED, "%s/config.json names no token; mend it", home->dir);
     rc = cs_pin_refuse_in_uri(uri, "config.json", error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/ceremony.h"
 
+#include "service/own_keys.h"
+
 #include <chartseal/secret.h>
 
 #include <errno.h>
@@ -72,6 +74,36 @@ static int take_id(uint8_t out[CS_SHARE_ID_SIZE], const json_t *begin, cs_error 
     return rc;
 }
 
+/* Both have it, and alike; or neither has. */
+static bool same_text(const json_t *begin, const char *name, const char *value)
+{
+    return value == NULL ? json_object_get(begin, name) == NULL : says(begin, name, value);
+}
+
+static void restored_from(char hex[2 * CS_HASH_SIZE + 1], const cs_ceremony *c)
+{
+    cs_hex(CS_VIEW_ARRAY(c->from->sha256), hex);
+}
+
+/* What begins anew may do without a backup, or have one. */
+static int check_same_survivor(const cs_ceremony *c, const json_t *begin, cs_error *error)
+{
+    const cs_ceremony_plan *plan = &c->plan;
+    char hex[2 * CS_HASH_SIZE + 1];
+
+    if (c->from != NULL)
+        restored_from(hex, c);
+    if (same_text(begin, "backup_file", plan->backup) &&
+        same_text(begin, "rehearse_label", plan->rehearse_label) &&
+        same_text(begin, "rehearse_module", plan->rehearse_module) &&
+        same_text(begin, "restore_sha256", c->from == NULL ? NULL : hex))
+        return CS_OK;
+    return CS_FAIL(error, CS_E_USAGE,
+        "the ceremony that was begun in %s has another backup, or none, or a restoration; give the "
+        "options of then, or begin anew with --start-over",
+        plan->dir);
+}
+
 static int check_same(const cs_ceremony *c, const json_t *begin, cs_error *error)
 {
     const cs_ceremony_plan *plan = &c->plan;
@@ -137,8 +169,10 @@ static int take_up(cs_ceremony *c, bool start_over, cs_error *error)
     rc = take_id(c->id, begin, error);
     if (rc == CS_OK)
         rc = check_same(c, begin, error);
-    if (rc == CS_OK && start_over)
-        rc = check_start_over(c, error);
+    if (rc == CS_OK)
+        rc = start_over                              ? check_start_over(c, error)
+             : cs_ceremony_done(c) > CS_CEREMONY_NEW ? check_same_survivor(c, begin, error)
+                                                     : CS_OK;
     if (rc != CS_OK || (cs_ceremony_done(c) != CS_CEREMONY_NEW && !start_over))
         return rc;
     memcpy(c->void_id, c->id, sizeof c->void_id);
@@ -160,7 +194,17 @@ static int check_plan(const cs_ceremony_plan *plan, cs_error *error)
         return CS_FAIL(error, CS_E_USAGE,
             "--id, --label and --module go into a transcript: they are UTF-8, without control "
             "characters");
-    return CS_OK;
+    return cs_ceremony_check_survivor(plan, error);
+}
+
+static int read_former(cs_ceremony *c, cs_error *error)
+{
+    int rc = cs_backup_read(&c->from, c->plan.restore, error);
+
+    if (rc == CS_OK && (c->from->kind != c->plan.kind || strcmp(c->from->id, c->plan.id) != 0))
+        rc = CS_FAIL(error, CS_E_USAGE, "%s is a backup of %s %s; take that of %s", c->plan.restore,
+            cs_home_kind_name(c->from->kind), c->from->id, c->plan.id);
+    return rc;
 }
 
 int cs_ceremony_open(
@@ -183,6 +227,8 @@ int cs_ceremony_open(
     c->plan = *plan;
     place(path, c, CS_TRANSCRIPT_NAME);
     rc = lock_directory(c, error);
+    if (rc == CS_OK && plan->restore != NULL)
+        rc = read_former(c, error);
     if (rc == CS_OK)
         rc = cs_transcript_open(&c->transcript, path, error);
     if (rc == CS_OK)
@@ -202,6 +248,9 @@ void cs_ceremony_close(cs_ceremony **ceremony)
         return;
     cs_pin_free(&c->pin);
     cs_pin_free(&c->so_pin);
+    cs_pin_free(&c->wrapping);
+    cs_pin_free(&c->former);
+    cs_backup_free(&c->from);
     cs_transcript_free(&c->transcript);
     if (c->lock >= 0)
         (void)close(c->lock);
@@ -232,10 +281,51 @@ static int choose_length(size_t *bytes, unsigned digits, const cs_token_vacancy 
         2 * CS_SHARE_PIN_BYTES_MAX);
 }
 
-int cs_ceremony_begin(cs_ceremony *c, cs_share *user, cs_share *so, cs_error *error)
+static const char *intention(const cs_ceremony_plan *plan)
+{
+    return plan->backup != NULL
+               ? "by choice: one key leaves the token once, wrapped under a key whose shares the "
+                 "operators hold; the others cannot leave it"
+               : "none: keys are made in the token and cannot leave it";
+}
+
+/* The second token has to have room, too. */
+static int check_backup(const cs_ceremony *c, cs_error *error)
+{
+    cs_token_vacancy vacancy;
+    int rc;
+
+    if (c->plan.backup == NULL)
+        return CS_OK;
+    rc = cs_ceremony_check_file(c, error);
+    return rc == CS_OK ? cs_token_find_vacancy(
+                             &vacancy, c->plan.rehearse_module, c->plan.rehearse_label, error)
+                       : rc;
+}
+
+static json_t *beginning(const cs_ceremony *c, size_t bytes, size_t so_bytes)
 {
     const cs_ceremony_plan *plan = &c->plan;
-    char hex[2 * CS_SHARE_ID_SIZE + 1];
+    char hex[2 * CS_SHARE_ID_SIZE + 1], from[2 * CS_HASH_SIZE + 1];
+    json_t *entry;
+
+    cs_hex(CS_VIEW_ARRAY(c->id), hex);
+    if (c->from != NULL)
+        restored_from(from, c);
+    entry = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s*, s:s*, s:s*, s:s*}",
+        "ceremony", hex, "role", cs_home_kind_name(plan->kind), "id", plan->id, "module",
+        plan->module, "label", plan->label, "operators", (int)plan->count, "needed",
+        (int)plan->needed, "pin_digits", (int)(2 * bytes), "so_pin_digits", (int)(2 * so_bytes),
+        "backup", intention(plan), "backup_file", plan->backup, "rehearse_label",
+        plan->rehearse_label, "rehearse_module", plan->rehearse_module, "restore_sha256",
+        c->from != NULL ? from : NULL);
+    return entry;
+}
+
+int cs_ceremony_begin(
+    cs_ceremony *c, cs_share *user, cs_share *so, cs_share *wrapping, cs_error *error)
+{
+    const cs_ceremony_plan *plan = &c->plan;
     size_t bytes = 0, so_bytes = 0;
     cs_token_vacancy vacancy;
     int rc = cs_token_find_vacancy(&vacancy, plan->module, plan->label, error);
@@ -244,21 +334,19 @@ int cs_ceremony_begin(cs_ceremony *c, cs_share *user, cs_share *so, cs_error *er
         rc = choose_length(&bytes, plan->pin_digits, &vacancy, "a user PIN", error);
     if (rc == CS_OK)
         rc = choose_length(&so_bytes, plan->so_pin_digits, &vacancy, "an SO PIN", error);
+    if (rc == CS_OK)
+        rc = check_backup(c, error);
     if (rc != CS_OK)
         return rc;
     cs_random(c->id, sizeof c->id);
-    cs_hex(CS_VIEW_ARRAY(c->id), hex);
-    rc = cs_transcript_add(c->transcript, "begin",
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s}", "ceremony", hex, "role",
-            cs_home_kind_name(plan->kind), "id", plan->id, "module", plan->module, "label",
-            plan->label, "operators", (int)plan->count, "needed", (int)plan->needed, "pin_digits",
-            (int)(2 * bytes), "so_pin_digits", (int)(2 * so_bytes), "backup",
-            "none: keys are made in the token and cannot leave it"),
-        error);
+    rc = cs_transcript_add(c->transcript, "begin", beginning(c, bytes, so_bytes), error);
     if (rc == CS_OK)
         rc = cs_share_make(user, CS_SHARE_USER_PIN, c->id, bytes, plan->needed, plan->count, error);
     if (rc == CS_OK)
         rc = cs_share_make(so, CS_SHARE_SO_PIN, c->id, so_bytes, plan->needed, plan->count, error);
+    if (rc == CS_OK && plan->backup != NULL)
+        rc = cs_share_make(wrapping, CS_SHARE_WRAPPING_KEY, c->id, CS_WRAPPING_KEY_SIZE,
+            plan->needed, plan->count, error);
     return rc;
 }
 
@@ -283,22 +371,30 @@ static json_t *hashes_of(const cs_share *shares, unsigned count, cs_error *error
     return list;
 }
 
-int cs_ceremony_handed_out(
-    cs_ceremony *c, const cs_share *user, const cs_share *so, cs_error *error)
+int cs_ceremony_handed_out(cs_ceremony *c, const cs_share *user, const cs_share *so,
+    const cs_share *wrapping, cs_error *error)
 {
     json_t *of_user = hashes_of(user, c->plan.count, error);
     json_t *of_so = hashes_of(so, c->plan.count, error);
+    json_t *of_wrapping = c->plan.backup == NULL ? NULL : hashes_of(wrapping, c->plan.count, error);
+    json_t *entry = json_pack("{s:o, s:o}", "user_pin", of_user, "so_pin", of_so);
 
-    return cs_transcript_add(c->transcript, "shares",
-        json_pack("{s:o, s:o}", "user_pin", of_user, "so_pin", of_so), error);
+    if (c->plan.backup != NULL && entry != NULL &&
+        json_object_set_new(entry, "wrapping_key", of_wrapping) != 0) {
+        json_decref(entry);
+        entry = NULL;
+    }
+    return cs_transcript_add(c->transcript, "shares", entry, error);
 }
 
 /* Is it the share that its operator was given? */
 static int check_share(const cs_ceremony *c, const cs_share *share, cs_error *error)
 {
+    static const char *const names[] = {[CS_SHARE_USER_PIN] = "user_pin",
+        [CS_SHARE_SO_PIN] = "so_pin",
+        [CS_SHARE_WRAPPING_KEY] = "wrapping_key"};
     const json_t *entry = cs_transcript_last(c->transcript, "shares");
-    const json_t *list =
-        json_object_get(entry, share->kind == CS_SHARE_USER_PIN ? "user_pin" : "so_pin");
+    const json_t *list = json_object_get(entry, names[share->kind]);
     const char *wanted = json_string_value(json_array_get(list, share->number - 1));
     uint8_t hash[CS_HASH_SIZE];
     char hex[2 * CS_HASH_SIZE + 1];
@@ -321,8 +417,7 @@ static int check_share(const cs_ceremony *c, const cs_share *share, cs_error *er
     return CS_OK;
 }
 
-/* The shares of one kind, put together, and a list of whose they are. */
-static int gather_kind(cs_ceremony *c, cs_pin *out, json_t *numbers, cs_share_kind kind,
+int cs_ceremony_gather_kind(cs_ceremony *c, cs_pin *out, json_t *numbers, cs_share_kind kind,
     const cs_share *shares, size_t n, cs_error *error)
 {
     cs_share *some = cs_secret_new((n + 1) * sizeof *some);
@@ -349,20 +444,43 @@ static int gather_kind(cs_ceremony *c, cs_pin *out, json_t *numbers, cs_share_ki
     return rc;
 }
 
+bool cs_ceremony_wants(const cs_ceremony *c, cs_share_kind kind)
+{
+    bool backup = c->plan.backup != NULL && cs_transcript_last(c->transcript, "backup") == NULL &&
+                  cs_ceremony_done(c) < CS_CEREMONY_KEYS;
+
+    return kind == CS_SHARE_USER_PIN ||
+           (kind == CS_SHARE_SO_PIN && cs_ceremony_done(c) < CS_CEREMONY_TOKEN) || backup;
+}
+
 int cs_ceremony_gather(cs_ceremony *c, const cs_share *shares, size_t n, cs_error *error)
 {
-    json_t *user = json_array(), *so = json_array();
-    int rc = n <= 2 * (size_t)CS_SHARES_MAX
-                 ? gather_kind(c, &c->pin, user, CS_SHARE_USER_PIN, shares, n, error)
+    const struct {
+        cs_share_kind kind;
+        cs_pin *out;
+        const char *name;
+    } kinds[] = {{CS_SHARE_USER_PIN, &c->pin, "user_pin_by"},
+        {CS_SHARE_SO_PIN, &c->so_pin, "so_pin_by"},
+        {CS_SHARE_WRAPPING_KEY, &c->wrapping, "wrapping_key_by"}};
+    json_t *entry = json_object();
+    int rc = n <= CS_SHARE_KIND_LAST * (size_t)CS_SHARES_MAX
+                 ? CS_OK
                  : CS_FAIL(error, CS_E_USAGE, "these are more shares than were handed out");
 
-    if (rc == CS_OK && cs_ceremony_done(c) < CS_CEREMONY_TOKEN)
-        rc = gather_kind(c, &c->so_pin, so, CS_SHARE_SO_PIN, shares, n, error);
+    for (size_t i = 0; rc == CS_OK && i < sizeof kinds / sizeof kinds[0]; i++) {
+        json_t *numbers = json_array();
+        bool wanted = cs_ceremony_wants(c, kinds[i].kind);
+
+        if (wanted)
+            rc = cs_ceremony_gather_kind(c, kinds[i].out, numbers, kinds[i].kind, shares, n, error);
+        if (rc == CS_OK && (wanted || kinds[i].kind == CS_SHARE_SO_PIN) &&
+            json_object_set(entry, kinds[i].name, numbers) != 0)
+            rc = CS_FAIL(error, CS_E_MEMORY, "no memory for lists of operators");
+        json_decref(numbers);
+    }
     if (rc == CS_OK)
-        rc = cs_transcript_add(c->transcript, "gather",
-            json_pack("{s:O, s:O}", "user_pin_by", user, "so_pin_by", so), error);
-    json_decref(user);
-    json_decref(so);
+        return cs_transcript_add(c->transcript, "gather", entry, error);
+    json_decref(entry);
     return rc;
 }
 
@@ -411,29 +529,56 @@ static int match_label(void *context, const cs_token_info *info)
     return 0;
 }
 
-int cs_ceremony_make_token(cs_ceremony *c, cs_error *error)
+cs_pin_source cs_ceremony_so_pin(cs_ceremony *c)
+{
+    return source_of(&c->so_pin);
+}
+
+/* Who knows of a survivor is the home; before there is one, the plan. */
+cs_token_options cs_ceremony_token_options(cs_ceremony *c)
+{
+    const cs_survivor *survivor = cs_own_survivor(c->plan.kind);
+    cs_token_options options = {.pin = source_of(&c->pin)};
+
+    if (c->plan.backup != NULL)
+        options.backed_up = survivor->use;
+    if (c->plan.restore != NULL)
+        options.restored = survivor->use;
+    return options;
+}
+
+int cs_ceremony_initialise(
+    cs_ceremony *c, const char *module, const char *label, cs_token_info *out, cs_error *error)
 {
     const cs_pin_source so_pin = source_of(&c->so_pin), pin = source_of(&c->pin);
     const cs_token_options options = {.pin = pin};
-    lookup wanted = {.label = c->plan.label};
+    lookup wanted = {.label = label};
     cs_token *token = NULL;
-    int rc = cs_token_initialise_again(c->plan.module, c->plan.label, &so_pin, &pin, error);
+    int rc = cs_token_initialise_again(module, label, &so_pin, &pin, error);
 
     if (rc == CS_OK)
-        rc = cs_token_list(c->plan.module, match_label, &wanted, error);
+        rc = cs_token_list(module, match_label, &wanted, error);
     if (rc == CS_OK && wanted.found != 1)
         rc = CS_FAIL(error, CS_E_KEY_AMBIGUOUS, "%u tokens are called %s; it has to be one",
-            wanted.found, c->plan.label);
-    if (rc ==
-        CS_OK) /* also where an earlier run had set the PIN: this shows that it was that one */
+            wanted.found, label);
+    /* also where an earlier run had set the PIN: this shows that it was that one */
+    if (rc == CS_OK)
         rc = cs_token_open(&token, wanted.info.uri, &options, error);
     cs_token_close(&token);
+    *out = wanted.info;
+    return rc;
+}
+
+int cs_ceremony_make_token(cs_ceremony *c, cs_error *error)
+{
+    cs_token_info info;
+    int rc = cs_ceremony_initialise(c, c->plan.module, c->plan.label, &info, error);
+
     if (rc != CS_OK)
         return rc;
     return cs_transcript_add(c->transcript, "token",
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "uri", wanted.info.uri, "label",
-            wanted.info.label, "serial", wanted.info.serial, "manufacturer",
-            wanted.info.manufacturer, "model", wanted.info.model, "hardware", wanted.info.hardware,
-            "firmware", wanted.info.firmware, "module", wanted.info.module),
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "uri", info.uri, "label", info.label,
+            "serial", info.serial, "manufacturer", info.manufacturer, "model", info.model,
+            "hardware", info.hardware, "firmware", info.firmware, "module", info.module),
         error);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The second half of a ceremony: what came of it, written down, audited and signed. */
 #include "service/ceremony.h"
+#include "service/own_keys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -76,7 +77,7 @@ static int list_own(json_t *list, cs_token *token, const cs_home *home, cs_error
 
 static int open_token(cs_token **out, cs_ceremony *c, cs_error *error)
 {
-    const cs_token_options options = {.pin = cs_ceremony_pin(c)};
+    const cs_token_options options = cs_ceremony_token_options(c);
 
     return cs_token_open(out, cs_ceremony_token_uri(c), &options, error);
 }
@@ -122,6 +123,8 @@ int cs_ceremony_note_keys(cs_ceremony *c, const cs_home *home, cs_error *error)
 
 typedef struct page {
     json_t *keys;
+    const cs_home *home;
+    unsigned survivors;             /* which left once by choice, or came back */
     char exposed[CS_LABEL_MAX + 1]; /* a key that could leave, or has been elsewhere */
     bool failed;
 } page;
@@ -129,33 +132,49 @@ typedef struct page {
 static int audit_key(void *context, const cs_key_info *info)
 {
     page *p = context;
+    bool ours = info->sensitive && !info->extractable && info->local && info->always_sensitive &&
+                info->never_extractable;
 
-    if (!info->sensitive || info->extractable || !info->local || !info->always_sensitive ||
-        !info->never_extractable)
+    if (!ours && cs_own_is_survivor(p->home, info))
+        p->survivors++;
+    else if (!ours)
         (void)snprintf(p->exposed, sizeof p->exposed, "%s", info->label);
     p->failed = p->failed ||
                 json_array_append_new(p->keys,
-                    json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "label", info->label, "use",
-                        cs_use_name(info->use), "sensitive", info->sensitive, "extractable",
+                    json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b}", "label", info->label,
+                        "use", cs_use_name(info->use), "sensitive", info->sensitive, "extractable",
                         info->extractable, "local", info->local, "always_sensitive",
-                        info->always_sensitive, "never_extractable", info->never_extractable)) != 0;
+                        info->always_sensitive, "never_extractable", info->never_extractable,
+                        "wrap_with_trusted", info->wrap_with_trusted)) != 0;
     return 0;
 }
 
-static int audit(cs_ceremony *c, cs_token *token, cs_error *error)
+/* In plain words, for the last page. */
+static const char *what_of_survivors(const page *p)
 {
-    page p = {.keys = json_array()};
+    return p->survivors == 0 ? "no key can leave the token, or could"
+           : cs_own_restored(p->home) != NULL
+               ? "one key came from a backup, by choice: see restore"
+               : "one key has left the token once, wrapped, by choice: see backup; none can leave "
+                 "it now";
+}
+
+static int audit(cs_ceremony *c, cs_token *token, const cs_home *home, cs_error *error)
+{
+    page p = {.keys = json_array(), .home = home};
     int rc = cs_token_list_keys(token, audit_key, &p, error);
 
     if (rc == CS_OK && p.failed)
         rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a list of keys");
-    if (rc == CS_OK && p.exposed[0] != '\0')
+    if (rc == CS_OK && (p.exposed[0] != '\0' || p.survivors > 1))
         rc = CS_FAIL(error, CS_E_KEY_EXPOSED,
             "key %s can leave the token, or was not made there: this token serves no ceremony",
             p.exposed);
     if (rc == CS_OK)
-        rc = cs_transcript_add(
-            c->transcript, "audit", json_pack("{s:O, s:i}", "keys", p.keys, "exposed", 0), error);
+        rc = cs_transcript_add(c->transcript, "audit",
+            json_pack("{s:O, s:i, s:i, s:s}", "keys", p.keys, "exposed", 0, "survivors",
+                (int)p.survivors, "says", what_of_survivors(&p)),
+            error);
     json_decref(p.keys);
     return rc;
 }
@@ -184,7 +203,7 @@ static int conclude(cs_ceremony *c, const cs_home *home, cs_error *error)
         rc = cs_transcript_add(c->transcript, "opened",
             json_pack("{s:s}", "by", "the user PIN of the shares gathered last"), error);
     if (rc == CS_OK && done < CS_CEREMONY_AUDIT)
-        rc = audit(c, token, error);
+        rc = audit(c, token, home, error);
     if (rc == CS_OK)
         rc = sign(c, token, home, error);
     cs_token_close(&token);

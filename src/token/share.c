@@ -20,7 +20,9 @@
 
 const char *cs_share_kind_name(cs_share_kind kind)
 {
-    return kind == CS_SHARE_USER_PIN ? "user-pin" : "so-pin";
+    return kind == CS_SHARE_USER_PIN ? "user-pin"
+           : kind == CS_SHARE_SO_PIN ? "so-pin"
+                                     : "wrapping-key";
 }
 
 /* -- the check inside */
@@ -121,7 +123,8 @@ static int check_choice(const cs_share *shares, size_t n, cs_error *error)
     for (size_t i = 1; i < n; i++) {
         if (!belong_together(&shares[0], &shares[i]))
             return CS_FAIL(error, CS_E_PIN_WRONG,
-                "share %u (%s) and share %u (%s) are not of one PIN and ceremony; take those that "
+                "share %u (%s) and share %u (%s) are not of one PIN or key and ceremony; take "
+                "those that "
                 "are",
                 shares[0].number, cs_share_kind_name(shares[0].kind), shares[i].number,
                 cs_share_kind_name(shares[i].kind));
@@ -285,7 +288,7 @@ static bool decode(cs_share *out, cs_view bytes)
         .size = whole - HEAD_SIZE};
     memcpy(out->id, bytes.p + 5, sizeof out->id);
     memcpy(out->data, bytes.p + HEAD_SIZE, out->size);
-    return (out->kind == CS_SHARE_USER_PIN || out->kind == CS_SHARE_SO_PIN) && out->needed >= 2 &&
+    return out->kind >= CS_SHARE_USER_PIN && out->kind <= CS_SHARE_KIND_LAST && out->needed >= 2 &&
            out->needed <= out->count && out->count <= CS_SHARES_MAX && out->number >= 1 &&
            out->number <= out->count;
 }

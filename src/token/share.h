@@ -12,6 +12,9 @@
  * published (a transcript does), and who has needed - 1 shares and guesses the PIN cannot check the
  * guess against it, having R to guess too.
  *
+ * A wrapping key (token.h) is shared in the same way: its 32 bytes take the place of the PIN's, and
+ * what comes of the shares is its 64 hex digits.
+ *
  * As bytes, a share is
  *
  *   version (1), kind, needed, count, number: a byte each
@@ -35,8 +38,10 @@
 typedef enum cs_share_kind {
     CS_SHARE_USER_PIN = 1,
     CS_SHARE_SO_PIN,
+    CS_SHARE_WRAPPING_KEY,
+    CS_SHARE_KIND_LAST = CS_SHARE_WRAPPING_KEY,
 } cs_share_kind;
-/* "user-pin", "so-pin". */
+/* "user-pin", "so-pin", "wrapping-key". */
 const char *cs_share_kind_name(cs_share_kind kind);
 
 /* In guarded memory, as are arrays of them. */

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHARTSEAL_CLI_SURVIVOR_REPORT_H
+#define CHARTSEAL_CLI_SURVIVOR_REPORT_H
+
+/* That the key that all is lost with has a backup, or comes from one: said by each `status`, each
+ * `token audit`, and at the end of a ceremony, of homes that a ceremony made so. */
+
+#include "service/home.h"
+
+#include <jansson.h>
+
+/* "backup" ({"time", "file", "sha256", "shares"}) and "restored" ({"time", "from_time",
+ * "from_serial", "sha256"}), null where it is not so, added to the report; or lines for people. */
+CS_MUST_CHECK int cs_survivor_report(json_t *report, const cs_home *home, cs_error *error);
+void cs_say_survivor(const cs_home *home);
+
+#endif
