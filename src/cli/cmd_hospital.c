@@ -2,6 +2,7 @@
 #include "cli/ceremony_verb.h"
 #include "cli/cli.h"
 #include "cli/cmd_hospital_records.h"
+#include "cli/cmd_hospital_recover.h"
 #include "cli/cmd_hospital_telecare.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
@@ -188,6 +189,8 @@ static const cs_verb verbs[] = {
         "--dir hpc --patient P-1 --department cardiology --file bundle.json "
         "--media-type application/fhir+json",
         cs_run_hospital_import},
+    {"recover", "take over the records of a home whose token was lost; its storage key came back",
+        cs_recover_options, "--dir hpc2 --database old/chartseal.db", cs_run_hospital_recover},
     {"list", "the records that are kept, the newest first", list_options,
         "--dir hpc --patient P-1 --department cardiology", cs_run_hospital_list},
     {"notices", "emergency accesses that no person has dealt with yet", notices_options,

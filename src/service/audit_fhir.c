@@ -26,6 +26,8 @@ static const struct event_kind {
     {"read", "110106", "Export", "R"},
     {"file", "110107", "Import", "C"},
     {"import", "110107", "Import", "C"},
+    {"recover", "110107", "Import", "C"},
+    {"recovered", "110107", "Import", "C"},
     {"publish", "110107", "Import", "U"},
     {"enrol", "110137", "User Security Attributes Changed", "C"},
     {"revoke", "110137", "User Security Attributes Changed", "U"},

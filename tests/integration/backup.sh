@@ -1,0 +1,263 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A hospital whose storage key survives its token, by choice: made with a backup, rehearsed, the token
+# lost, restored on another, and a visit that reads a record of before. What is refused on the way,
+# and what a kill leaves.
+# usage: backup.sh CHARTSEAL SHIM KILL_RENAME
+# shellcheck source=tests/integration/parties.sh
+. "$(dirname "$0")/parties.sh" "$1" backup
+shim=${2:?path of the PKCS#11 shim}
+kill_rename=${3:?path of the library to preload}
+# shellcheck source=tests/integration/ceremonies.sh
+. "$(dirname "$0")/ceremonies.sh"
+
+all() { # NAME NUMBER...: all three shares
+    echo "$(both "$@"),$(shares "$1" wrapping-key "${@:2}")"
+}
+
+# with NAME ROLE NEEDED OPERATORS [OPTION...]: ceremony, with a backup
+with() {
+    ceremony "$@" --backup "$work/$1.backup" --rehearse-label "$1-2"
+}
+
+refused_with() { # STATUS TEXT, then as with
+    refused_ceremony "$@" --backup "$work/$3.backup" --rehearse-label "$3-2"
+}
+
+keys_in() { # LABEL [NAME]: of the token, opened with the PIN of NAME
+    cs token audit --uri "$(uri "$1")" --pin-file "$work/${2:-$1}.pin" --json | jq '.keys | length'
+}
+
+forget_token() { # LABEL
+    softhsm2-util --delete-token --token "$1" >/dev/null 2>&1 || fail "no token $1"
+}
+
+service_of[first]=hospital
+service_of[second]=hospital
+
+say "founding"
+make_world
+make_cloud ed25519
+start cloud
+
+say "a hospital with a backup, by 2 of 3"
+with first hospital 2 3 --share-dirs "$work/shares-first" --json | jq -e '.step == "shares"' >/dev/null
+[ "$(find "$work/shares-first" -name 'operator-*.wrapping-key' -perm 600 | wc -l)" -eq 3 ] ||
+    fail "not three shares of the wrapping key"
+[ ! -e "$work/first.backup" ] || fail "there is a backup before there are shares"
+refused_with 6 "no share of the wrapping-key" first hospital 2 3 --shares "$(both first 1 3)"
+refused_with 6 "1 of the 2 shares of the wrapping-key" first hospital 2 3 \
+    --shares "$(both first 1 3),$(shares first wrapping-key 1)"
+refused_ceremony 2 "give the options of then" first hospital 2 3 --shares "$(both first 1 3)"
+with first hospital 2 3 --shares "$(all first 1 3)" --json >"$work/made.json"
+jq -e '.step == "finished" and .backup.shares == "2 of 3" and .restored == null' "$work/made.json" \
+    >/dev/null || fail "$(cat "$work/made.json")"
+combine first 2 3
+is_made first
+[ "$(keys_in first)" -eq 3 ] || fail "not three keys in the token"
+[ "$(keys_in first-2 first)" -eq 0 ] || fail "the second token is not empty"
+[ "$(stat -c %a "$work/first.backup")" = 600 ]
+
+say "it is said everywhere"
+digest=$(sha256sum <"$work/first.backup" | cut -c-64)
+transcript first --json >"$work/transcript.json"
+jq -e --arg digest "$digest" '
+    [.entries[].step] == ["begin", "shares", "gather", "trial", "token", "backup", "rehearsal",
+        "keys", "opened", "audit", "signature"] and
+    (.entries[0].backup | test("by choice")) and
+    all(.entries[] | select(.step == "backup" or .step == "rehearsal"); .sha256 == $digest) and
+    any(.entries[]; .step == "backup" and (.says | test("storage key has left the token once"))) and
+    any(.entries[]; .step == "audit" and .survivors == 1 and .exposed == 0)' \
+    "$work/transcript.json" >/dev/null || fail "the transcript: $(cat "$work/transcript.json")"
+jq -e --arg digest "$digest" '.ok and .backup.sha256 == $digest and
+    [.keys[] | select(.left == "backup").use] == ["prf"] and
+    all(.keys[]; .extractable | not)' "$work/audit.json" >/dev/null || fail "$(cat "$work/audit.json")"
+cs token audit --dir "$work/first" >"$work/said"
+grep -q "HAS LEFT its token once" "$work/said" || fail "the audit is silent"
+check=$(jq -r .storage_check "$work/first/config.json")
+[ "$(jq -r .check "$work/first.backup")" = "$check" ]
+
+say "what a home did not choose, it does not get"
+cp -r "$work/first" "$work/other"
+jq 'del(.backup)' "$work/first/config.json" >"$work/other/config.json"
+refused 7 "could be read out once" hospital status --dir "$work/other"
+status=0
+cs token audit --dir "$work/other" >"$work/refused.out" 2>&1 || status=$?
+[ "$status" -eq 7 ] || fail "an audit of a home that did not choose it: $status"
+rm -r "$work/other"
+
+say "records, and then the token is lost"
+certify "$work/first/request.pem" "$work/first.pem"
+enrol hospital first.example
+cs hospital register --dir "$work/first" --cloud-url "$cloud_url" \
+    --code-file "$work/first.example.code" --certificate "$work/first.pem" >/dev/null
+start first
+make_doctor doctor D-1
+make_patient patient P-1
+make_patient patient2 P-2
+head -c 300000 /dev/urandom >"$work/large"
+record=$(import first P-1 cardiology "$data/patient.json")
+import first P-2 cardiology "$work/large" >/dev/null
+: >"$work/empty"
+import first P-1 surgery "$work/empty" >/dev/null
+visit doctor patient cardiology --record "$record"
+cmp "$data/patient.json" "$work/visit.record"
+cs doctor visit --dir "$work/doctor" --patient P-1 --department cardiology \
+    --emergency "she came unconscious" --diagnosis "$data/diagnosis.txt" --record-out "$work/emergency.record" >/dev/null
+cmp "$data/patient.json" "$work/emergency.record"
+stop first
+cs hospital list --dir "$work/first" --json | jq -c '[.records[] | del(.signature)] | sort' >"$work/list.before"
+cs hospital status --dir "$work/first" --json >"$work/status.before"
+jq -e --arg digest "$digest" '.backup.sha256 == $digest' "$work/status.before" >/dev/null
+cs hospital status --dir "$work/first" >"$work/said"
+grep -q "HAS LEFT its token once" "$work/said" || fail "status is silent"
+forget_token first
+refused 7 "no token" hospital status --dir "$work/first"
+
+say "what is no backup, and who cannot restore it"
+ids[second]=first.example
+restore() { # NAME ROLE NEEDED OPERATORS [OPTION...]: ceremony, from first.backup
+    ceremony "$@" --restore "$work/first.backup"
+}
+refused_restore() { # STATUS TEXT, then as restore
+    refused_ceremony "$@" --restore "$work/first.backup"
+}
+restore second hospital 2 2 --share-dirs "$work/shares-second" >/dev/null
+give=(second hospital 2 2 --shares "$(both second 1 2)")
+refused_restore 6 "1 of the 2 shares of the wrapping-key" "${give[@]}" \
+    --restore-shares "$(shares first wrapping-key 2)"
+refused_restore 2 "given twice" "${give[@]}" --restore-shares "$(shares first wrapping-key 2 2)"
+refused_restore 2 "does not open a backup" "${give[@]}" --restore-shares "$(both first 1 2)"
+with stranger hospital 2 2 --share-dirs "$work/shares-stranger" >/dev/null
+refused_restore 6 "of another ceremony than .*first.backup" "${give[@]}" \
+    --restore-shares "$(shares stranger wrapping-key 1 2)"
+refused_restore 3 "digit" "${give[@]}" --restore-shares "$work/first.backup"
+cp "$work/first.backup" "$work/good.backup"
+refused_ceremony 5 "" "${give[@]}" --restore "$work/none.backup" \
+    --restore-shares "$(shares first wrapping-key 1 2)"
+ids[third]=third.example
+refused_ceremony 2 "is a backup of hospital first.example" third hospital 2 2 \
+    --restore "$work/first.backup" --share-dirs "$work"
+refused_ceremony 2 "is a backup of hospital first.example" third cloud 2 2 \
+    --restore "$work/first.backup" --share-dirs "$work"
+size=$(stat -c %s "$work/good.backup")
+altered=0
+for ((at = 0; at < size; at += 7)); do
+    python3 - "$work/good.backup" "$work/first.backup" "$at" <<'PYTHON'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+at = int(sys.argv[3])
+data[at] = ord("1") if data[at] != ord("1") else ord("2")
+open(sys.argv[2], "wb").write(data)
+PYTHON
+    status=0
+    restore "${give[@]}" --restore-shares "$(shares first wrapping-key 1 2)" \
+        >"$work/refused.out" 2>"$work/refused.err" || status=$?
+    # another file than it was begun with: CS_E_CORRUPT by its form, CS_E_USAGE by its digest
+    { [ "$status" -eq 9 ] || [ "$status" -eq 2 ]; } ||
+        fail "byte $at altered: status $status: $(cat "$work/refused.err")"
+    altered=$((altered + 1))
+done
+say "$altered altered files refused"
+# begun with an altered one: what is sealed tells
+python3 - "$work/good.backup" "$work/first.backup" <<'PYTHON'
+import json, sys
+backup = json.load(open(sys.argv[1]))
+backup["wrapped"] = backup["wrapped"][:-1] + ("0" if backup["wrapped"][-1] != "0" else "1")
+open(sys.argv[2], "w").write(json.dumps(backup, sort_keys=True, separators=(",", ":")) + "\n")
+PYTHON
+restore second hospital 2 2 --start-over --share-dirs "$work/shares-second" >/dev/null
+refused_restore 4 "not as it was written at its ceremony" second hospital 2 2 \
+    --shares "$(both second 1 2)" --restore-shares "$(shares first wrapping-key 1 2)"
+[ "$(softhsm2-util --show-slots | grep -c 'Label: *second')" -eq 0 ] || fail "a token for it"
+cp "$work/good.backup" "$work/first.backup"
+refused_restore 2 "begin anew" "${give[@]}" --restore-shares "$(shares first wrapping-key 1 2)"
+
+say "restored on a second token, by other operators, with a backup again"
+second() {
+    with second hospital 2 2 --restore "$work/first.backup" "$@"
+}
+second --start-over --share-dirs "$work/shares-second" >/dev/null
+second --shares "$(all second 1 2)" --restore-shares "$(shares first wrapping-key 3 2)" --json \
+    >"$work/made.json"
+jq -e '.backup.shares == "2 of 2" and .restored.from_serial != null' "$work/made.json" >/dev/null ||
+    fail "$(cat "$work/made.json")"
+combine second 1 2
+is_made second
+jq -e '.restored.sha256 == "'"$digest"'" and .backup.sha256 != "'"$digest"'" and
+    [.keys[] | select(.left == "restored").use] == ["prf"]' "$work/audit.json" >/dev/null ||
+    fail "$(cat "$work/audit.json")"
+transcript second --json | jq -e '[.entries[].step] == ["begin", "shares", "gather", "trial",
+    "token", "restore", "backup", "rehearsal", "keys", "opened", "audit", "signature"]' >/dev/null ||
+    fail "$(transcript second)"
+cs token audit --dir "$work/second" >"$work/said"
+grep -q "COMES FROM A BACKUP" "$work/said" || fail "the audit is silent"
+[ "$(jq -r .storage_check "$work/second/config.json")" = "$check" ] || fail "another storage key"
+[ "$(jq -r .keys.sign "$work/second/config.json")" != "$(jq -r .keys.sign "$work/first/config.json")" ]
+jq 'del(.restored)' "$work/second/config.json" >"$work/config"
+cp "$work/second/config.json" "$work/config.kept"
+cp "$work/config" "$work/second/config.json"
+refused 7 "was not made in token second" hospital status --dir "$work/second"
+cp "$work/config.kept" "$work/second/config.json"
+
+say "the same hospital again, with other keys"
+refused 4 "not registered" hospital recover --dir "$work/second" --database "$work/first/chartseal.db"
+cs authority revoke --dir "$work/board" --certificate "$work/first.pem" >/dev/null
+certify "$work/second/request.pem" "$work/second.pem"
+cs cloud trust --dir "$work/cloud" --crl "$work/board/crl.pem" >/dev/null
+cs cloud revoke --dir "$work/cloud" --role hospital --id first.example >/dev/null
+enrol hospital first.example
+cs hospital register --dir "$work/second" --cloud-url "$cloud_url" \
+    --code-file "$work/first.example.code" --certificate "$work/second.pem" >/dev/null
+[ "$(cs hospital status --dir "$work/second" --json | jq .record)" -eq 0 ]
+head=$(cs audit verify --dir "$work/first" --json | jq -r .head)
+refused 2 "this home's own" hospital recover --dir "$work/second" \
+    --database "$work/second/chartseal.db"
+refused 5 "cannot be read" hospital recover --dir "$work/second" --database "$work/none.db"
+cs hospital recover --dir "$work/second" --database "$work/first/chartseal.db" --json \
+    >"$work/recovered.json"
+jq -e --arg head "$head" '.records == 5 and .there == 0 and .notices == 1 and .old_head == $head' \
+    "$work/recovered.json" >/dev/null || fail "$(cat "$work/recovered.json")"
+cs hospital recover --dir "$work/second" --database "$work/first/chartseal.db" --json |
+    jq -e '.records == 0 and .there == 5' >/dev/null || fail "a second recovery is another"
+cs hospital list --dir "$work/second" --json | jq -c '[.records[] | del(.signature)] | sort' \
+    >"$work/list.after"
+cmp "$work/list.before" "$work/list.after"
+cs audit verify --dir "$work/second" >/dev/null
+cs audit export --dir "$work/second" --out "$work/events.json" >/dev/null
+grep -qF "the log of before ends at $head" "$work/events.json" || fail "the log does not say it"
+
+cs hospital notices --dir "$work/second" --json | jq -e '.notices[0].reason == "she came unconscious"' \
+    >/dev/null || fail "a notice was lost"
+
+say "a visit reads what was there before"
+start second
+visit doctor patient cardiology --record "$record"
+cmp "$data/patient.json" "$work/visit.record"
+visit doctor patient2 cardiology
+cmp "$work/large" "$work/visit.record"
+stop second
+
+say "and from the backup of that, without another"
+ids[third]=first.example
+forget_token second
+third() {
+    ceremony third hospital 2 2 --restore "$work/second.backup" "$@"
+}
+third --share-dirs "$work/shares-third" >/dev/null
+third --shares "$(both third 1 2)" --restore-shares "$(shares second wrapping-key 1 2)" --json |
+    jq -e '.backup == null and .restored != null' >/dev/null
+combine third 1 2
+is_made third
+[ "$(jq -r .storage_check "$work/third/config.json")" = "$check" ] || fail "another storage key"
+
+say "a cloud: SoftHSM does not wrap s, and says so before there is a token"
+with pc cloud 2 2 --share-dirs "$work/shares-pc" >/dev/null
+refused_with 7 "master key s can have no backup" pc cloud 2 2 --shares "$(all pc 1 2)"
+[ "$(softhsm2-util --show-slots | grep -cE 'Label: *pc *$')" -eq 0 ] || fail "a token was made"
+[ "$(softhsm2-util --show-slots | grep -cE 'Label: *pc-2 *$')" -eq 1 ]
+ceremony pc cloud 2 2 --start-over --share-dirs "$work/shares-pc" >/dev/null
+ceremony pc cloud 2 2 --shares "$(both pc 1 2)" >/dev/null
+combine pc 1 2
+is_made pc
