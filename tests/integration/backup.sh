@@ -261,3 +261,96 @@ ceremony pc cloud 2 2 --start-over --share-dirs "$work/shares-pc" >/dev/null
 ceremony pc cloud 2 2 --shares "$(both pc 1 2)" >/dev/null
 combine pc 1 2
 is_made pc
+
+say "killed at each step, and gone on with"
+module=$shim # a script in CS_SHIM_SCRIPT says where it kills; without one it passes all on
+export CS_SHIM_SCRIPT=$work/script
+: >"$work/script"
+prefix=(env "ASAN_OPTIONS=verify_asan_link_order=0" "LD_PRELOAD=$kill_rename")
+kills=0
+extra=() # of the victim's ceremony
+
+first_run() {
+    with victim hospital 2 2 "${extra[@]}" --share-dirs "$work/shares-victim"
+}
+
+second_run() {
+    with victim hospital 2 2 "${extra[@]}" --shares "$(all victim 1 2)"
+}
+
+clear_victim() {
+    softhsm2-util --delete-token --token victim >/dev/null 2>&1 || true
+    softhsm2-util --delete-token --token victim-2 >/dev/null 2>&1 || true
+    rm -rf "$work/victim" "$work/shares-victim" "$work/victim.pin" "$work/victim.backup"
+}
+
+# as people would: the same command again
+until_made() { # WHAT
+    local status=0
+    second_run >"$work/again.out" 2>"$work/again.err" || status=$?
+    if [ "$status" -eq 9 ] && grep -q "is over" "$work/again.err"; then
+        return 0 # killed after the last step
+    fi
+    [ "$status" -eq 0 ] || fail "after $1: status $status: $(cat "$work/again.err")"
+}
+
+is_whole() { # WHAT: what is there after all, and what is not
+    combine victim 1 2
+    is_made victim
+    [ "$(keys_in victim)" -eq 3 ] || fail "other keys in the token after a kill at $1"
+    [ "$(keys_in victim-2 victim)" -eq 0 ] || fail "keys in the second token after a kill at $1"
+    [ "$(jq -r .check "$work/victim.backup")" = \
+        "$(jq -r .storage_check "$work/victim/config.json")" ] ||
+        fail "a backup of another key after a kill at $1"
+    [ "$(transcript victim --json | jq -r \
+        '[.entries[] | select(.step == "backup")] | last.sha256')" = \
+        "$(sha256sum <"$work/victim.backup" | cut -c-64)" ] || fail "another backup than it says"
+    [ "$(softhsm2-util --show-slots | grep -cE 'Label: *victim(-2)? *$')" -eq 2 ] ||
+        fail "not two tokens after a kill at $1"
+}
+
+kill_at() { # WHAT: the second run
+    local status=0
+    second_run >"$work/killed.out" 2>&1 || status=$?
+    [ "$status" -eq 137 ] || fail "not killed at $1 (status $status): $(cat "$work/killed.out")"
+    : >"$work/script"
+    unset CS_KILL_RENAME
+    kills=$((kills + 1))
+    if ! transcript victim >/dev/null 2>&1 && [ -e "$work/victim/config.json" ]; then
+        refused 2 "has not come to its end" hospital status --dir "$work/victim"
+    fi
+    until_made "$1"
+    is_whole "$1"
+    clear_victim
+}
+
+# Every file, and every call that changes a token or logs in.
+sweep() { # CALL...
+    local n call count files
+    first_run >/dev/null
+    rm -f "$work/renames" "$work/calls"
+    CS_COUNT_RENAMES=$work/renames CS_SHIM_COUNTS=$work/calls second_run >/dev/null
+    files=$(wc -l <"$work/renames")
+    clear_victim
+    for ((n = 1; n <= files; n++)); do
+        first_run >/dev/null
+        CS_KILL_RENAME=$n kill_at "file $n"
+    done
+    for call in "$@"; do
+        count=$(grep -cx "$call" "$work/calls")
+        [ "$count" -gt 0 ] || fail "$call is not among the calls"
+        for ((n = 1; n <= count; n++)); do
+            first_run >/dev/null
+            echo "$call $n kill 0" >"$work/script"
+            kill_at "$call $n"
+        done
+    done
+}
+
+sweep C_InitToken C_InitPIN C_CreateObject C_GenerateKey C_GenerateKeyPair C_WrapKey C_UnwrapKey \
+    C_SetAttributeValue C_DestroyObject
+say "$kills kills"
+extra=(--restore "$work/first.backup" --restore-shares "$(shares first wrapping-key 1 3)")
+ids[victim]=first.example
+sweep C_CreateObject C_WrapKey C_UnwrapKey C_SetAttributeValue
+say "$kills with those of a restoration"

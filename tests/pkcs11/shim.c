@@ -179,16 +179,44 @@ static CK_RV set_attribute_value(
     PASS(C_SetAttributeValue, session, object, template, n);
 }
 
-static CK_RV unwrap_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key,
-    CK_BYTE *wrapped, CK_ULONG wrapped_n, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *out)
-{
-    PASS(C_UnwrapKey, session, mechanism, key, wrapped, wrapped_n, template, n, out);
-}
-
+/* The object's handle, and nothing of its key. */
 static CK_RV wrap_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE with,
     CK_OBJECT_HANDLE key, CK_BYTE *out, CK_ULONG *out_n)
 {
-    PASS(C_WrapKey, session, mechanism, with, key, out, out_n);
+    shim_orders orders;
+
+    if (stopped("C_WrapKey", &orders))
+        return orders.rv;
+    if (!orders.fake)
+        return real->C_WrapKey(session, mechanism, with, key, out, out_n);
+    if (*out_n < sizeof key)
+        return CKR_BUFFER_TOO_SMALL;
+    memcpy(out, &key, sizeof key);
+    *out_n = sizeof key;
+    return CKR_OK;
+}
+
+/* A copy takes the name and the id alone: of the rest, SoftHSM lets nothing be said again. */
+static CK_RV unwrap_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key,
+    CK_BYTE *wrapped, CK_ULONG wrapped_n, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *out)
+{
+    CK_ATTRIBUTE few[2];
+    CK_OBJECT_HANDLE from;
+    CK_ULONG count = 0;
+    shim_orders orders;
+
+    if (stopped("C_UnwrapKey", &orders))
+        return orders.rv;
+    if (!orders.fake)
+        return real->C_UnwrapKey(session, mechanism, key, wrapped, wrapped_n, template, n, out);
+    if (wrapped_n != sizeof from)
+        return CKR_WRAPPED_KEY_LEN_RANGE;
+    memcpy(&from, wrapped, sizeof from);
+    for (CK_ULONG i = 0; i < n && count < 2; i++) {
+        if (template[i].type == CKA_LABEL || template[i].type == CKA_ID)
+            few[count++] = template[i];
+    }
+    return real->C_CopyObject(session, from, few, count, out);
 }
 
 static CK_RV generate_key(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,

@@ -78,6 +78,8 @@ static unsigned long obey(shim_orders *orders, const char *action, unsigned long
     } else if (strcmp(action, "loose") == 0) {
         orders->loose = true;
         orders->hidden = value;
+    } else if (strcmp(action, "fake") == 0) {
+        orders->fake = true;
     } else if (strcmp(action, "flags") == 0) {
         orders->flags |= value;
     } else if (strcmp(action, "sessions") == 0) {

@@ -18,6 +18,8 @@
  *     hide      say nothing of the attribute VALUE, as if the token did not know it
  *     loose     search without the attribute VALUE, as tokens do that do not know it
  *     flags     add VALUE to the flags of a token's info
+ *     fake      of C_WrapKey and C_UnwrapKey: what was wrapped is the name of an object, and what is
+ *               unwrapped is a copy of that, for keys that SoftHSM does not wrap
  *     sessions  tell VALUE as both session maxima of a token
  *     serial    tell VALUE as a token's serial number
  *     pad       take a login without a PIN, as if it was entered at the reader (SHIM_PAD_PIN)
@@ -28,7 +30,7 @@
 #include <stdbool.h>
 
 typedef struct shim_orders {
-    bool fail, drop, shorten, alter, hide, loose, set_sessions, set_serial, pad;
+    bool fail, drop, shorten, alter, hide, loose, fake, set_sessions, set_serial, pad;
     unsigned long rv, length, hidden, flags, sessions, serial;
 } shim_orders;
 

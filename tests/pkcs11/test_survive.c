@@ -386,6 +386,51 @@ static void test_half_way(void **state)
     cs_secret_free(&key);
 }
 
+/* A token that wraps s, as SoftHSM does not: that it comes back shows in what it issues. */
+static void test_a_master_key(void **state)
+{
+    uint8_t *key = random_key();
+    cs_wrapping_key *with = wrapping_key(LABEL, key);
+    cs_token *token = open_as(LABEL, CS_USE_ISSUE, CS_USE_ISSUE);
+    cs_unwrapping from = {.key = key};
+    cs_key *made, *back, *other;
+    cs_buf wrapped = {0};
+    cs_scalar s;
+    cs_point r;
+
+    (void)state;
+    fixture_script("C_WrapKey * fake 0\nC_UnwrapKey * fake 0\n");
+    assert_ok(cs_key_generate_wrapped(
+        &made, &wrapped, token, with, "master", CS_USE_ISSUE, CS_SUITE_ED25519, error));
+    assert_false(cs_key_describe(made)->extractable);
+    assert_true(cs_key_describe(made)->wrap_with_trusted);
+    from.wrapped = cs_view_buf(&wrapped);
+    assert_fails(CS_E_POINT, /* s is known by its public half alone */
+        cs_key_unwrap(&back, token, &from, "back", CS_USE_ISSUE, CS_SUITE_ED25519, error));
+    from.public_key = (cs_view){cs_key_describe(made)->public_key, 32};
+    assert_ok(cs_key_unwrap(&back, token, &from, "back", CS_USE_ISSUE, CS_SUITE_ED25519, error));
+    assert_memory_equal(cs_key_describe(back)->public_key, cs_key_describe(made)->public_key, 32);
+    assert_ok(cs_key_issue(back, cs_view_str("a message"), &r, &s, error));
+    cs_key_close(&back);
+    assert_ok(cs_key_destroy(token, "back", error));
+    /* beside another's public half it issues nothing */
+    assert_ok(cs_key_generate(&other, token, "other", CS_USE_ISSUE, CS_SUITE_ED25519, error));
+    from.public_key = (cs_view){cs_key_describe(other)->public_key, 32};
+    assert_ok(cs_key_unwrap(&back, token, &from, "back", CS_USE_ISSUE, CS_SUITE_ED25519, error));
+    assert_int_not_equal(cs_key_issue(back, cs_view_str("a message"), &r, &s, NULL), CS_OK);
+    cs_key_close(&back);
+    cs_key_close(&other);
+    cs_key_close(&made);
+    fixture_script("");
+    assert_ok(cs_key_destroy(token, "back", error));
+    assert_ok(cs_key_destroy(token, "other", error));
+    assert_ok(cs_key_destroy(token, "master", error));
+    cs_token_close(&token);
+    cs_wrapping_key_free(&with);
+    cs_buf_free(&wrapped);
+    cs_secret_free(&key);
+}
+
 static int setup(void **state)
 {
     int rc = fixture_setup_shim(state);
@@ -403,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_the_wrapping_key_goes),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_half_way),
+        cmocka_unit_test(test_a_master_key),
     };
 
     return cmocka_run_group_tests(tests, setup, fixture_teardown);
