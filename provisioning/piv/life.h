@@ -29,7 +29,8 @@ CS_MUST_CHECK int cs_piv_change_pin(cs_piv *card, const cs_piv_pin_change *chang
 CS_MUST_CHECK int cs_piv_unblock(
     cs_piv *card, cs_piv_run *run, bool force, cs_piv_save_fn save, void *context, cs_error *error);
 
-/* New keys in 9C and 9D, made on the card; the old ones are gone, and what was sealed to them.
+/* New keys in 9C and 9D, made on the card; the old ones are gone, and what was sealed to them, and
+ * an S_D that was loaded.
  * Goes on as a run does from `objects`: cs_piv_make finishes one that ended early. */
 CS_MUST_CHECK int cs_piv_renew_keys(
     cs_piv *card, cs_piv_run *run, cs_piv_save_fn save, void *context, cs_error *error);

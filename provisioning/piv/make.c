@@ -65,6 +65,11 @@ static int authenticate(cs_piv *card, const cs_piv_run *run, bool factory, cs_er
     return rc == YKPIV_OK ? CS_OK : piv_fail(card, "showing the management key", rc, error);
 }
 
+int piv_authenticate(cs_piv *card, const cs_piv_run *run, cs_error *error)
+{
+    return authenticate(card, run, false, error);
+}
+
 static int do_admin(cs_piv *card, cs_piv_run *run, const cs_piv_info *info, cs_error *error)
 {
     ykpiv_rc rc;
@@ -109,7 +114,7 @@ static int do_objects(cs_piv *card, cs_piv_run *run, const cs_piv_info *info, cs
 }
 
 /* A key that an earlier run made and did not live to record is made again: nobody has seen it. */
-static int make_key(cs_piv *card, uint8_t reference, uint8_t puk[CS_PUK_SIZE], cs_error *error)
+int piv_make_key(cs_piv *card, uint8_t reference, uint8_t puk[CS_PUK_SIZE], cs_error *error)
 {
     static const uint8_t p256[] = {0xac, 3, 0x80, 1, YKPIV_ALGO_ECCP256};
     piv_read command = {"making a key", GENERATE, 0, reference, CS_VIEW_ARRAY(p256)};
@@ -133,13 +138,13 @@ static int make_key(cs_piv *card, uint8_t reference, uint8_t puk[CS_PUK_SIZE], c
 static int do_sign(cs_piv *card, cs_piv_run *run, const cs_piv_info *info, cs_error *error)
 {
     (void)info;
-    return make_key(card, YKPIV_KEY_SIGNATURE, run->sign_puk, error);
+    return piv_make_key(card, YKPIV_KEY_SIGNATURE, run->sign_puk, error);
 }
 
 static int do_agree(cs_piv *card, cs_piv_run *run, const cs_piv_info *info, cs_error *error)
 {
     (void)info;
-    return make_key(card, YKPIV_KEY_KEYMGM, run->agree_puk, error);
+    return piv_make_key(card, YKPIV_KEY_KEYMGM, run->agree_puk, error);
 }
 
 /* -- the sequence */
@@ -202,6 +207,8 @@ int cs_piv_renew_keys(
     if (rc == CS_OK && run->done < CS_PIV_OBJECTS)
         rc = CS_FAIL(error, CS_E_ORDER,
             "the card is not made yet; `chartseal card provision` goes on with it");
+    if (rc == CS_OK)
+        rc = piv_drop_scalar(card, run, error);
     if (rc == CS_OK && run->done > CS_PIV_OBJECTS)
         rc = mark(run, CS_PIV_OBJECTS, save, context, error);
     return rc == CS_OK ? cs_piv_make(card, run, save, context, error) : rc;
@@ -249,7 +256,7 @@ int cs_piv_check_certificates(
                        : rc;
 }
 
-static int write_certificate(cs_piv *card, uint8_t reference, cs_view der, cs_error *error)
+int piv_write_certificate(cs_piv *card, uint8_t reference, cs_view der, cs_error *error)
 {
     uint8_t copy[CS_CERTIFICATE_MAX];
     ykpiv_rc rc;
@@ -272,8 +279,8 @@ int cs_piv_finish(cs_piv *card, cs_piv_run *run, cs_view sign_certificate,
     if (rc == CS_OK)
         rc = authenticate(card, run, false, error);
     if (rc == CS_OK)
-        rc = write_certificate(card, YKPIV_KEY_SIGNATURE, sign_certificate, error);
+        rc = piv_write_certificate(card, YKPIV_KEY_SIGNATURE, sign_certificate, error);
     if (rc == CS_OK)
-        rc = write_certificate(card, YKPIV_KEY_KEYMGM, agree_certificate, error);
+        rc = piv_write_certificate(card, YKPIV_KEY_KEYMGM, agree_certificate, error);
     return rc == CS_OK ? mark(run, CS_PIV_FINISHED, save, context, error) : rc;
 }

@@ -55,11 +55,14 @@ typedef struct cs_piv_slot {
     cs_piv_answer generated; /* on the card; CS_PIV_NO: imported */
     bool has_puk;            /* the card tells the key, and it is of P-256 */
     uint8_t puk[CS_PUK_SIZE];
+    uint8_t pin_policy,
+        touch_policy; /* Yubico's: 1 never, 2 once, 3 always; 1 never; 0: not told */
     bool has_certificate;
     bool certificate_read;             /* it is one that we can read; else the rest is empty */
     char name[CS_HOLDER_TEXT_MAX + 1]; /* the common name, if it has one clean one */
     char not_after[11];                /* YYYY-MM-DD */
     uint8_t fingerprint[CS_HASH_SIZE]; /* SHA-256 of the certificate */
+    bool certificate_agrees;           /* its key usage has keyAgreement */
     cs_piv_answer matches;             /* is the certificate that of the key? */
 } cs_piv_slot;
 /* Every slot that has a key or a certificate, in the order 9A, 9C, 9D, 9E, 82 to 95. */

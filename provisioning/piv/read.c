@@ -8,6 +8,7 @@
 #define SW_NOT_FOUND 0x6a82
 #define SW_NO_REFERENCE 0x6a88
 #define SW_NO_INS 0x6d00
+#define SW_NO_FUNCTION 0x6a81
 #define SW_TRIES 0x63c0 /* and how many are left */
 #define SW_BLOCKED 0x6983
 #define TAG_LIST 0x5c
@@ -37,6 +38,9 @@ static int refused(const cs_piv *card, const char *what, int status, cs_error *e
             card->reader, what, status & 0xf);
     if (status == SW_BLOCKED)
         return CS_FAIL(error, CS_E_PIN_LOCKED, "reader %s: %s: the card is blocked; wipe it",
+            card->reader, what);
+    if (status == SW_NO_INS || status == SW_NO_FUNCTION)
+        return CS_FAIL(error, CS_E_TOKEN_UNSUITABLE, "reader %s: %s: the card has no such command",
             card->reader, what);
     return CS_FAIL(error, CS_E_TOKEN,
         "reader %s: %s: the card answers %04x; try again, or try another card", card->reader, what,

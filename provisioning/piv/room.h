@@ -57,8 +57,22 @@ void piv_random_digits(char out[CS_PIV_PIN_SIZE + 1]);
 CS_MUST_CHECK int piv_check_card(
     cs_piv *card, const cs_piv_run *run, cs_piv_info *info, cs_error *error);
 
-/* What the card tells of the key in out->reference. */
+/* What the card tells of the key in out->reference; and of its certificate, too. tells: the card
+ * tells of keys. */
 CS_MUST_CHECK int piv_read_key(cs_piv *card, cs_piv_slot *out, cs_error *error);
+CS_MUST_CHECK int piv_read_slot(cs_piv *card, bool tells, cs_piv_slot *out, cs_error *error);
+
+/* What steps have in common: the record's management key shown; a key made on the card, in the
+ * place of what was there; a certificate written. */
+CS_MUST_CHECK int piv_authenticate(cs_piv *card, const cs_piv_run *run, cs_error *error);
+CS_MUST_CHECK int piv_make_key(
+    cs_piv *card, uint8_t reference, uint8_t puk[CS_PUK_SIZE], cs_error *error);
+CS_MUST_CHECK int piv_write_certificate(
+    cs_piv *card, uint8_t reference, cs_view der, cs_error *error);
+
+/* The S_D that was loaded (scalar.h) is gone from the card afterwards; none was: nothing is done.
+ */
+CS_MUST_CHECK int piv_drop_scalar(cs_piv *card, const cs_piv_run *run, cs_error *error);
 
 /* The value of that tag in TLV with tags of one byte and BER lengths; false if there is none. */
 bool piv_find(cs_view list, uint8_t tag, cs_view *value);

@@ -11,6 +11,7 @@
 
 #define FORMAT "chartseal-card 1"
 #define RECORD_MAX 1024
+#define LINES 7 /* and that of S_D's slot, where there is one */
 
 const char *cs_piv_step_name(cs_piv_step step)
 {
@@ -61,6 +62,7 @@ int cs_piv_run_encode(cs_buf *out, const cs_piv_run *run, cs_error *error)
 {
     char admin[2 * CS_PIV_ADMIN_KEY_SIZE + 1];
     char sign[2 * CS_PUK_SIZE + 1], agree[2 * CS_PUK_SIZE + 1];
+    char scalar[16] = "";
     char *text = cs_secret_new(RECORD_MAX);
     int n, rc = CS_E_MEMORY;
 
@@ -69,9 +71,11 @@ int cs_piv_run_encode(cs_buf *out, const cs_piv_run *run, cs_error *error)
     cs_hex(CS_VIEW_ARRAY(run->admin_key), admin);
     cs_hex(CS_VIEW_ARRAY(run->sign_puk), sign);
     cs_hex(CS_VIEW_ARRAY(run->agree_puk), agree);
+    if (run->scalar_slot != 0)
+        (void)snprintf(scalar, sizeof scalar, "scalar %02x\n", run->scalar_slot);
     n = snprintf(text, RECORD_MAX,
-        FORMAT "\nserial %u\ndone %s\nadmin %s\npin %s\npuk %s\nsign %s\nagree %s\n", run->serial,
-        cs_piv_step_name(run->done), admin, run->pin, run->puk, sign, agree);
+        FORMAT "\nserial %u\ndone %s\nadmin %s\npin %s\npuk %s\nsign %s\nagree %s\n%s", run->serial,
+        cs_piv_step_name(run->done), admin, run->pin, run->puk, sign, agree, scalar);
     if (n > 0 && n < RECORD_MAX)
         rc = cs_buf_set(out, (cs_view){(const uint8_t *)text, (size_t)n}, error);
     cs_wipe(admin, sizeof admin);
@@ -118,6 +122,11 @@ static bool take_serial(uint32_t *out, const char *text)
     return end != text && *end == '\0' && value <= UINT32_MAX;
 }
 
+static bool take_slot(uint8_t *out, const char *hex)
+{
+    return take_bytes(out, 1, hex) && *out >= YKPIV_KEY_RETIRED1 && *out <= YKPIV_KEY_RETIRED20;
+}
+
 static bool take_line(cs_piv_run *run, const char *name, const char *value)
 {
     if (strcmp(name, "serial") == 0)
@@ -132,6 +141,8 @@ static bool take_line(cs_piv_run *run, const char *name, const char *value)
         return take_digits(run->puk, value);
     if (strcmp(name, "sign") == 0)
         return take_bytes(run->sign_puk, sizeof run->sign_puk, value);
+    if (strcmp(name, "scalar") == 0)
+        return take_slot(&run->scalar_slot, value);
     return strcmp(name, "agree") == 0 && take_bytes(run->agree_puk, sizeof run->agree_puk, value);
 }
 
@@ -152,7 +163,7 @@ static bool take_lines(cs_piv_run *run, char *text)
             return false;
         lines++;
     }
-    return lines == 7 && run->pin[0] != '\0' && run->puk[0] != '\0';
+    return lines == LINES + (run->scalar_slot != 0) && run->pin[0] != '\0' && run->puk[0] != '\0';
 }
 
 int cs_piv_run_decode(cs_piv_run **out, cs_view bytes, cs_error *error)

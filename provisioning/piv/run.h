@@ -45,6 +45,7 @@ typedef struct cs_piv_run {
     uint8_t admin_key[CS_PIV_ADMIN_KEY_SIZE];
     char pin[CS_PIV_PIN_SIZE + 1], puk[CS_PIV_PIN_SIZE + 1];
     uint8_t sign_puk[CS_PUK_SIZE], agree_puk[CS_PUK_SIZE]; /* once their steps are done */
+    uint8_t scalar_slot; /* the retired slot that is for S_D (scalar.h); 0: none was needed yet */
 } cs_piv_run;
 
 /* A new run, with fresh secrets, for the card. */

@@ -3,10 +3,12 @@
 
 #include <chartseal/group.h>
 
+#include <openssl/x509v3.h>
 #include <string.h>
 #include <time.h>
 
 #define META_ALGORITHM 0x01
+#define META_POLICY 0x02 /* PIN, touch */
 #define META_ORIGIN 0x03
 #define META_PUBLIC 0x04
 #define TAG_POINT 0x86
@@ -34,6 +36,10 @@ int piv_read_key(cs_piv *card, cs_piv_slot *out, cs_error *error)
         else if (value.p[0] == YKPIV_METADATA_ORIGIN_IMPORTED)
             out->generated = CS_PIV_NO;
     }
+    if (piv_find((cs_view){bytes, n}, META_POLICY, &value) && value.n == 2) {
+        out->pin_policy = value.p[0];
+        out->touch_policy = value.p[1];
+    }
     if (piv_find((cs_view){bytes, n}, META_ALGORITHM, &value) && value.n == 1 &&
         value.p[0] == YKPIV_ALGO_ECCP256 && piv_find((cs_view){bytes, n}, META_PUBLIC, &value) &&
         piv_find(value, TAG_POINT, &point) && point.n == POINT_SIZE)
@@ -57,6 +63,8 @@ static void read_certificate(cs_view der, cs_piv_slot *out)
     if (cs_hash(out->fingerprint, der, NULL) != CS_OK ||
         cs_x509_decode(&certificate, der, NULL) != CS_OK)
         return;
+    out->certificate_agrees = X509_get_key_usage(certificate) != UINT32_MAX &&
+                              (X509_get_key_usage(certificate) & KU_KEY_AGREEMENT) != 0;
     out->certificate_read = take_date(X509_get0_notAfter(certificate), out->not_after);
     if (cs_x509_holder(&holder, X509_get_subject_name(certificate), CS_E_CERTIFICATE, NULL) ==
         CS_OK)
@@ -70,7 +78,7 @@ static void read_certificate(cs_view der, cs_piv_slot *out)
     X509_free(certificate);
 }
 
-static int read_slot(cs_piv *card, bool tells, cs_piv_slot *out, cs_error *error)
+int piv_read_slot(cs_piv *card, bool tells, cs_piv_slot *out, cs_error *error)
 {
     uint8_t bytes[PIV_ANSWER_MAX];
     size_t n = 0;
@@ -103,7 +111,7 @@ int cs_piv_slots(cs_piv *card, cs_piv_slot out[CS_PIV_SLOTS], size_t *count, cs_
         cs_piv_slot *slot = &out[*count];
 
         *slot = (cs_piv_slot){.reference = references[i]};
-        rc = read_slot(card, n > 0, slot, error);
+        rc = piv_read_slot(card, n > 0, slot, error);
         if (rc == CS_OK && (slot->has_key == CS_PIV_YES || slot->has_certificate))
             (*count)++;
     }
