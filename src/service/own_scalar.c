@@ -3,6 +3,8 @@
 
 #include "service/actor.h"
 
+#include <chartseal/secret.h>
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -94,17 +96,30 @@ typedef struct search {
     char uri[CS_URI_MAX];
 } search;
 
+/* In a retired slot of a PIV card it has the name of the slot, and to OpenSC it is as any other
+ * that agrees. Opening it has it show that it is Y's. */
+static bool is_in_slot(const cs_key_info *info, const cs_point *y)
+{
+    uint8_t compressed[CS_PUK_SIZE];
+
+    return y->suite == CS_SUITE_P256 && (info->use == CS_USE_AGREE || info->use == CS_USE_SCALAR) &&
+           cs_p256_compress(compressed, (cs_view){info->public_key, info->public_key_size}, NULL) ==
+               CS_OK &&
+           cs_view_equal(CS_VIEW_ARRAY(compressed), cs_point_view(y));
+}
+
 static int match(void *context, const cs_key_info *info)
 {
     search *wanted = context;
+    bool ours = info->use == CS_USE_SCALAR && strcmp(info->label, wanted->label) == 0 &&
+                shows(info, wanted->y);
 
-    if (info->use == CS_USE_SCALAR && strcmp(info->label, wanted->label) == 0 &&
-        shows(info, wanted->y))
+    if (ours || is_in_slot(info, wanted->y))
         (void)snprintf(wanted->uri, sizeof wanted->uri, "%s", info->uri);
     return 0;
 }
 
-/* A listing of the token, which only an interrupted renewal has to pay. */
+/* A listing of the token, which only an interrupted renewal has to pay, and the desk. */
 static int open_by_point(cs_actor *actor, cs_error *error)
 {
     search wanted = {.y = &actor->credential.y};
@@ -181,5 +196,77 @@ int cs_own_scalar_settle(
         removed = cs_key_remove_others(scalar, NULL);
     }
     (void)removed;
+    return rc;
+}
+
+/* -- a sealed one into the token, at a desk
+ * ----------------------------------------------------------------------
+ */
+
+int cs_own_scalar_unseal(cs_scalar *s, const cs_actor *actor, cs_error *error)
+{
+    int rc = cs_actor_wants_registration(actor, error);
+
+    return rc == CS_OK ? cs_key_unseal(s, actor->scalar, error) : rc;
+}
+
+/* Does it act as Y's key? r·(S·P) is known without S. */
+static int check_acts(cs_key *scalar, const cs_point *y, cs_error *error)
+{
+    cs_scalar *r = cs_secret_new(sizeof *r);
+    cs_point q, here, there;
+    int rc;
+
+    if (r == NULL)
+        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a check; raise RLIMIT_MEMLOCK");
+    rc = cs_scalar_random(r, y->suite, error);
+    if (rc == CS_OK)
+        rc = cs_point_base_mul(&q, y->suite, r, error);
+    if (rc == CS_OK)
+        rc = cs_key_scalar_mul(scalar, &q, &there, error);
+    if (rc == CS_OK)
+        rc = cs_point_mul(&here, r, y, error);
+    cs_secret_free(&r);
+    if (rc != CS_OK)
+        return rc;
+    cs_point_canonical(&here);
+    if (!cs_point_equal(&here, &there))
+        return CS_FAIL(error, CS_E_CREDENTIAL,
+            "key %s of the token is not the S_X of the credential; it stays sealed",
+            cs_key_describe(scalar)->label);
+    return CS_OK;
+}
+
+static int note_place(cs_home *home, const cs_key *scalar, cs_error *error)
+{
+    int rc = cs_home_set_text(home, "keys.scalar", cs_key_describe(scalar)->uri, error);
+
+    return rc == CS_OK ? cs_home_save(home, error) : rc;
+}
+
+int cs_own_scalar_adopt(cs_actor *actor, cs_error *error)
+{
+    cs_key *sealed = actor->scalar;
+    int rc;
+
+    actor->scalar = NULL;
+    rc = open_by_point(actor, error);
+    if (rc == CS_OK && actor->scalar == NULL)
+        rc = CS_FAIL(error, CS_E_KEY_MISSING,
+            "the token does not show the S_X that was brought into it; it stays sealed");
+    if (rc == CS_OK)
+        rc = check_acts(actor->scalar, &actor->credential.y, error);
+    if (rc == CS_OK)
+        rc = note_place(actor->home, actor->scalar, error);
+    if (rc == CS_OK)
+        rc = cs_own_scalar_settle(
+            actor->home, actor->token, actor->scalar, &actor->credential.y, error);
+    if (rc == CS_OK) {
+        cs_key_close(&sealed);
+    } else {
+        cs_key_close(&actor->scalar);
+        actor->scalar = sealed;
+    }
+    actor->party.scalar = actor->scalar;
     return rc;
 }

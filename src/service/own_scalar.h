@@ -35,4 +35,14 @@ CS_MUST_CHECK int cs_own_scalar_keep(cs_home *home, const cs_credential *credent
 CS_MUST_CHECK int cs_own_scalar_settle(
     const cs_home *home, cs_token *token, cs_key *scalar, const cs_point *y, cs_error *error);
 
+/*
+ * A sealed S_X of suite p256 can go into a PIV card, which PKCS#11 does not know: a desk does it,
+ * and the token is closed meanwhile. Unseal, before: *s, in guarded memory, is that of Y. Adopt,
+ * afterwards: the key of Y is looked for in the token, has to act as S_X, and is noted in
+ * "keys.scalar"; then the file goes. Until then S_X is where it was. Both may be done again.
+ */
+CS_MUST_CHECK int cs_own_scalar_unseal(cs_scalar *s, const cs_actor *actor, cs_error *error);
+/* CS_E_KEY_MISSING, CS_E_CREDENTIAL: actor->scalar is the one of before. */
+CS_MUST_CHECK int cs_own_scalar_adopt(cs_actor *actor, cs_error *error);
+
 #endif
