@@ -94,10 +94,10 @@ typedef struct findings {
     json_t *keys;
     cs_token_info token;
     size_t exposed;
-    const char *sealed_label; /* NULL: S_X is not sealed */
-    const char *decrypt_uri;
-    const char *endorsement; /* what others can know of this TPM; empty: no TPM */
-    const cs_home *home;     /* NULL: of no home; what a home says of its keys is not known */
+    const char *sealed_label;             /* NULL: S_X is not sealed */
+    const char *decrypt_uri, *scalar_uri; /* NULL: the home names none */
+    const char *endorsement;              /* what others can know of this TPM; empty: no TPM */
+    const cs_home *home; /* NULL: of no home; what a home says of its keys is not known */
     cs_error *error;
 } findings;
 
@@ -172,11 +172,13 @@ static const char *slot_of(const findings *found, const char *name, char room[3]
 static int add_key(findings *found, const cs_key_info *info, const char *name, const char *custody)
 {
     char room[3];
+    const char *slot = slot_of(found, name, room);
+    bool loaded = slot != NULL && info->use == CS_USE_SCALAR; /* by a desk, over PC/SC */
     json_t *entry =
         json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:s, s:b}",
-            "name", name, "slot", slot_of(found, name, room), "uri", info->uri, "use",
-            cs_use_name(info->use), "custody", custody, "delivery", cs_key_delivery(info),
-            "sensitive", info->sensitive, "extractable", info->extractable, "local", info->local,
+            "name", name, "slot", slot, "uri", info->uri, "use", cs_use_name(info->use), "custody",
+            custody, "delivery", loaded ? "imported" : cs_key_delivery(info), "sensitive",
+            info->sensitive, "extractable", info->extractable, "local", info->local,
             "always_sensitive", info->always_sensitive, "never_extractable",
             info->never_extractable, "wrap_with_trusted", info->wrap_with_trusted, "left",
             left_how(found, info), "attributes", info->attributes, "attestable", info->attestable);
@@ -187,23 +189,35 @@ static int add_key(findings *found, const cs_key_info *info, const char *name, c
     return CS_OK;
 }
 
+/* The cloud issued it, whatever the module says: OpenSC has every key of a PIV card generated
+ * there.
+ */
+static cs_key_info as_issued(const cs_key_info *info)
+{
+    cs_key_info issued = *info;
+
+    issued.use = CS_USE_SCALAR;
+    issued.local = false;
+    issued.always_sensitive = false;
+    issued.never_extractable = false;
+    return issued;
+}
+
 /* A sealed S_X is as safe as the key it is sealed to, so it is shown beside that one. */
 static int examine_key(void *context, const cs_key_info *info)
 {
     findings *found = context;
-    int rc = add_key(found, info, info->label, "token");
+    bool is_scalar = found->scalar_uri != NULL && strcmp(found->scalar_uri, info->uri) == 0;
+    const cs_key_info issued = as_issued(info);
+    int rc = add_key(found, is_scalar && info->local ? &issued : info, info->label, "token");
 
     if (is_exposed(found, info))
         found->exposed++;
     if (rc == CS_OK && found->sealed_label != NULL && found->decrypt_uri != NULL &&
         strcmp(found->decrypt_uri, info->uri) == 0) {
-        cs_key_info sealed = *info;
+        cs_key_info sealed = issued;
 
-        sealed.use = CS_USE_SCALAR;
         sealed.custody = CS_CUSTODY_SEALED;
-        sealed.local = false;
-        sealed.always_sensitive = false;
-        sealed.never_extractable = false;
         sealed.attestable = false;
         sealed.attributes[0] = '\0';
         rc = add_key(found, &sealed, found->sealed_label, "sealed");
@@ -243,6 +257,10 @@ static void print_keys(const findings *found)
     }
     if (found->endorsement[0] != '\0')
         cs_say("endorsement: %s", found->endorsement);
+    if (strcmp(found->token.manufacturer, PIV_MANUFACTURER) == 0)
+        cs_say(
+            "'generated' is what the module says of any key of a PIV card; `chartseal card show` "
+            "asks the card");
     if (found->home != NULL)
         cs_say_survivor(found->home);
 }
@@ -320,6 +338,7 @@ static int run_audit(const cs_arguments *arguments, cs_error *error)
         cs_home_key_label(home, "scalar", sealed);
         if (scalar != NULL && strcmp(scalar, CS_SCALAR_SEALED) == 0)
             found.sealed_label = sealed;
+        found.scalar_uri = scalar;
         found.decrypt_uri = cs_home_text(home, "keys.decrypt");
         found.home = home;
     }
