@@ -197,8 +197,9 @@ static void say_renewed(const cs_desk *d, const cs_arguments *arguments)
 {
     if (cs_arg(arguments, "sign-certificate") != NULL)
         cs_say("the card with serial number %u has its new certificates; S_D comes anew with "
-               "`chartseal doctor register --certificate %s/sign.pem`",
-            d->run->serial, d->dir);
+               "`chartseal doctor register --certificate %s/sign.pem`%s",
+            d->run->serial, d->dir,
+            d->run->scalar_slot == 0 ? "" : ", and into the card with `chartseal card load`");
     else if (cs_arg_flag(arguments, "new-keys"))
         cs_say("the card with serial number %u has new keys; `chartseal card revoke --dir %s` for "
                "the old ones, then have %s/sign.csr and %s/agree.pub certified",

@@ -21,6 +21,9 @@ extern const cs_option cs_card_suspend_options[], cs_card_revoke_options[];
 int cs_card_suspend(const cs_arguments *arguments, cs_error *error);
 int cs_card_revoke(const cs_arguments *arguments, cs_error *error);
 
+extern const cs_option cs_card_load_options[];
+int cs_card_load(const cs_arguments *arguments, cs_error *error);
+
 #define CS_CARD_READER_OPTION                                                                      \
     {                                                                                              \
         "reader", "NAME", false, "the reader the card is in; otherwise the only PIV card there is" \

@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
-#include "piv/piv.h"
+#include "piv/scalar.h"
 
 #include <stdio.h>
 
@@ -13,6 +13,7 @@ typedef struct card_report {
     cs_piv_info info;
     cs_piv_slot slots[CS_PIV_SLOTS];
     size_t count;
+    int history; /* retired keys that it counts; -1: the card has none */
 } card_report;
 
 /* -- for people */
@@ -72,6 +73,13 @@ static void print_slot(const cs_piv_slot *slot)
     cs_say("  SHA-256       %s", fingerprint);
 }
 
+/* OpenSC shows the retired keys that it counts, from 82 on. */
+static void print_history(int counted)
+{
+    if (counted >= 0)
+        cs_say("key history     %d retired key%s", counted, counted == 1 ? "" : "s");
+}
+
 /* -- for machines */
 
 static json_t *slot_json(const cs_piv_slot *slot)
@@ -106,12 +114,13 @@ static json_t *report_json(const card_report *report)
             return NULL;
         }
     }
-    return json_pack("{s:b, s:s, s:o?, s:o?, s:s, s:i, s:i, s:{s:s, s:s, s:s}, s:o}", "ok", 1,
+    return json_pack("{s:b, s:s, s:o?, s:o?, s:s, s:i, s:i, s:{s:s, s:s, s:s}, s:o?, s:o}", "ok", 1,
         "reader", info->reader, "serial", info->has_serial ? json_integer(info->serial) : NULL,
         "guid", info->has_guid ? cs_hex_json(CS_VIEW_ARRAY(info->guid)) : NULL, "extensions",
         info->version, "pin_tries", info->pin_tries, "puk_tries", info->puk_tries, "factory", "pin",
         cs_piv_answer_name(info->pin_is_default), "puk", cs_piv_answer_name(info->puk_is_default),
-        "management_key", cs_piv_answer_name(info->admin_is_default), "slots", slots);
+        "management_key", cs_piv_answer_name(info->admin_is_default), "key_history",
+        report->history < 0 ? NULL : json_integer(report->history), "slots", slots);
 }
 
 /* -- show */
@@ -126,6 +135,8 @@ static int run_show(const cs_arguments *arguments, cs_error *error)
         rc = cs_piv_describe(card, &report.info, error);
     if (rc == CS_OK)
         rc = cs_piv_slots(card, report.slots, &report.count, error);
+    if (rc == CS_OK)
+        rc = cs_piv_history(card, &report.history, error);
     cs_piv_close(&card);
     if (rc != CS_OK)
         return rc;
@@ -134,6 +145,7 @@ static int run_show(const cs_arguments *arguments, cs_error *error)
     print_card(&report.info);
     for (size_t i = 0; i < report.count; i++)
         print_slot(&report.slots[i]);
+    print_history(report.history);
     return CS_OK;
 }
 
@@ -149,6 +161,8 @@ static const cs_verb verbs[] = {
     {"provision", "make a doctor's card of a new one, or go on where a run ended early",
         cs_card_provision_options, "--dir cards/17 --name \"Dr. E. Koch\" --id D-17",
         cs_card_provision},
+    {"load", "bring a registered doctor's S_D, which is sealed to 9D, into a retired slot",
+        cs_card_load_options, "--dir cards/17 --home ek", cs_card_load},
     {"change-pin", "another PIN, by the old one", cs_card_change_pin_options, "--serial 12648430",
         cs_card_change_pin},
     {"unblock", "a fresh PIN by the desk's PUK, and a letter for it", cs_card_unblock_options,

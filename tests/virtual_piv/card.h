@@ -130,6 +130,7 @@ typedef struct piv_options {
     unsigned delay_ms; /* of each operation with a private key */
     bool plain;        /* without Yubico's extensions */
     bool blank;        /* a new card has no CHUID and no CCC */
+    bool no_import;    /* has the other extensions, and takes no keys */
     uint8_t serial[4]; /* of a new card */
     bool has_serial;
     piv_fault_kind fault;

@@ -42,6 +42,8 @@ uint16_t piv_import(piv_card *card, const piv_apdu *apdu, cs_buf *out)
     uint16_t status = SW_DATA;
 
     (void)out;
+    if (card->options.no_import)
+        return SW_INS;
     if (apdu->p1 != PIV_P256 || !piv_key_reference(apdu->p2))
         return SW_P1P2;
     if (!card->power.admin)

@@ -19,6 +19,7 @@ static const char usage[] =
     "  --serial HEX        serial number of a new card, eight digits; else random\n"
     "  --blank             a new card has no CHUID and no CCC\n"
     "  --plain             without Yubico's extensions\n"
+    "  --no-import         with them, but for the import of keys\n"
     "  --delay-ms N        how long each operation with a private key takes\n"
     "  --log FILE          header, size and status word of each command, appended\n"
     "  --fail-at N:SW      the N-th command is not carried out, and answered with SW (hex)\n"
@@ -31,6 +32,7 @@ enum {
     OPTION_SERIAL,
     OPTION_BLANK,
     OPTION_PLAIN,
+    OPTION_NO_IMPORT,
     OPTION_DELAY,
     OPTION_LOG,
     OPTION_FAIL_AT,
@@ -44,6 +46,7 @@ static const struct option long_options[] = {
     {"serial", required_argument, NULL, OPTION_SERIAL},
     {"blank", no_argument, NULL, OPTION_BLANK},
     {"plain", no_argument, NULL, OPTION_PLAIN},
+    {"no-import", no_argument, NULL, OPTION_NO_IMPORT},
     {"delay-ms", required_argument, NULL, OPTION_DELAY},
     {"log", required_argument, NULL, OPTION_LOG},
     {"fail-at", required_argument, NULL, OPTION_FAIL_AT},
@@ -113,6 +116,9 @@ static bool take(piv_options *options, int option, const char *text)
         return true;
     case OPTION_PLAIN:
         options->plain = true;
+        return true;
+    case OPTION_NO_IMPORT:
+        options->no_import = true;
         return true;
     case OPTION_DELAY:
         if (!number(text, 10, DELAY_MS_MAX, '\0', &value, NULL))
