@@ -152,6 +152,8 @@ CS_MUST_CHECK int demo_start_card(demo *me, cs_error *error);
 /* As a desk does: DIR/doctor/card, the PIN in DIR/doctor/pin, Cert_D in DIR/authority/doctor.pem.
  */
 CS_MUST_CHECK int demo_make_card(demo *me, const char *name, cs_error *error);
+/* S_D into a retired slot, where the suite has it so; after the registration. */
+CS_MUST_CHECK int demo_load_card(demo *me, cs_error *error);
 void demo_card_uri(const demo *me, char uri[CS_URI_MAX]);
 
 /* -- demo_steps.c, demo_visit.c: what happens

@@ -209,3 +209,26 @@ int demo_make_card(demo *me, const char *name, cs_error *error)
     json_decref(answer);
     return rc;
 }
+
+/* An X25519 key has no place on a PIV card: in the other suite S_D stays sealed to 9D. */
+int demo_load_card(demo *me, cs_error *error)
+{
+    char dir[CS_PATH_MAX], home[CS_PATH_MAX];
+    const char *const argv[] = {"card", "load", "--dir", dir, "--home", home, "--json", NULL};
+    json_t *answer = NULL;
+    int rc;
+
+    if (strcmp(me->suite, cs_suite_name(CS_SUITE_P256)) != 0)
+        return CS_OK;
+    demo_path(me, CS_HOME_DOCTOR, "card", dir);
+    demo_path(me, CS_HOME_DOCTOR, "", home);
+    rc = demo_run(me, "card load", argv, DEMO_STEP_MS, &answer, error);
+    if (rc == CS_OK) {
+        demo_tell(me, "desk, doctor",
+            "S_D, sealed to 9D, is opened once and imported into a retired slot of the card",
+            "the key in the slot acts as that of Y_D");
+        demo_tell_ops(me, "doctor", json_object_get(answer, "token_ops"));
+    }
+    json_decref(answer);
+    return rc;
+}

@@ -204,17 +204,22 @@ static void say_custody(const demo *me)
     size_t inside = 0;
     size_t lifted = 0;
     size_t sealed = 0;
+    size_t loaded = 0;
     size_t i;
     const json_t *key;
 
     json_array_foreach(me->keys, i, key)
     {
         const char *delivery = json_string_value(json_object_get(key, "delivery"));
+        const char *use = json_string_value(json_object_get(key, "use"));
+        bool is_loaded =
+            strcmp(delivery, "imported") == 0 && strcmp(use, cs_use_name(CS_USE_SCALAR)) == 0;
 
+        loaded += is_loaded;
         inside += strcmp(delivery, "wrapped") == 0 || strcmp(delivery, "duplicated") == 0;
         lifted += strcmp(delivery, "lifted") == 0;
         sealed += strcmp(delivery, "sealed") == 0;
-        others += strcmp(delivery, "imported") == 0 ||
+        others += (strcmp(delivery, "imported") == 0 && !is_loaded) ||
                   (strcmp(delivery, "generated") == 0 &&
                       !json_is_true(json_object_get(key, "never_extractable")));
     }
@@ -228,6 +233,10 @@ static void say_custody(const demo *me)
         cs_say("%zu S_X lifted: in the token now, and once, at the registration, in the memory of "
                "its party.",
             lifted);
+    if (loaded > 0)
+        cs_say("%zu S_X imported: in a retired slot of the card now, and once in the memory of its "
+               "desk.",
+            loaded);
     if (sealed > 0)
         cs_say("%zu S_X sealed to a key in the token: in the memory of its party for each use.",
             sealed);

@@ -380,6 +380,8 @@ static int register_doctor(demo *me, cs_error *error)
     if (rc == CS_OK)
         rc = register_member(me, CS_HOME_DOCTOR, more,
             "Cert_D of a trusted authority, possession of the keys; S_D·P = Y_D (Eq. 10)", error);
+    if (rc == CS_OK && demo_has_card(me, CS_HOME_DOCTOR))
+        rc = demo_load_card(me, error);
     return rc;
 }
 
