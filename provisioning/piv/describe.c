@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define META_ALGORITHM 0x01
 #define META_DEFAULT 0x05
 #define META_RETRIES 0x06 /* in all, left */
 
@@ -35,6 +36,22 @@ static int read_secret(
         *is_default = value.p[0] == 0 ? CS_PIV_NO : CS_PIV_YES;
     if (tries != NULL && piv_find((cs_view){bytes, n}, META_RETRIES, &value) && value.n == 2)
         *tries = value.p[1];
+    return CS_OK;
+}
+
+static int read_admin(cs_piv *card, cs_piv_info *out, cs_error *error)
+{
+    uint8_t bytes[PIV_ANSWER_MAX];
+    size_t n;
+    cs_view value;
+    int rc = piv_metadata(card, YKPIV_KEY_CARDMGM, bytes, &n, error);
+
+    if (rc != CS_OK)
+        return rc;
+    if (piv_find((cs_view){bytes, n}, META_DEFAULT, &value) && value.n == 1)
+        out->admin_is_default = value.p[0] == 0 ? CS_PIV_NO : CS_PIV_YES;
+    if (piv_find((cs_view){bytes, n}, META_ALGORITHM, &value) && value.n == 1)
+        out->admin_algorithm = value.p[0];
     return CS_OK;
 }
 
@@ -88,6 +105,6 @@ int cs_piv_describe(cs_piv *card, cs_piv_info *out, cs_error *error)
     if (rc == CS_OK)
         rc = read_secret(card, PIV_REFERENCE_PUK, &out->puk_is_default, &out->puk_tries, error);
     if (rc == CS_OK)
-        rc = read_secret(card, YKPIV_KEY_CARDMGM, &out->admin_is_default, NULL, error);
+        rc = read_admin(card, out, error);
     return rc;
 }

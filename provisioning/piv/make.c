@@ -29,6 +29,8 @@ int piv_check_card(cs_piv *card, const cs_piv_run *run, cs_piv_info *info, cs_er
             "the card in reader %s does not tell whether its secrets are the factory's; take one "
             "with Yubico's extensions, version 5.3 or later",
             card->reader);
+    if (info->admin_algorithm == 0)
+        info->admin_algorithm = CS_PIV_3DES; /* the standard's, where nothing is told */
     return CS_OK;
 }
 
@@ -53,31 +55,24 @@ static int check_new(cs_piv *card, const cs_piv_info *info, cs_error *error)
 /* -- secrets */
 
 /* Each time anew: what was shown ends with the connection. */
-static int authenticate(cs_piv *card, const cs_piv_run *run, bool factory, cs_error *error)
+static int authenticate(
+    cs_piv *card, const cs_piv_run *run, const cs_piv_info *info, bool factory, cs_error *error)
 {
-    ykpiv_rc rc = ykpiv_authenticate(card->state, factory ? NULL : run->admin_key);
-
-    if (rc == YKPIV_AUTHENTICATION_ERROR)
-        return CS_FAIL(error, CS_E_REFUSED,
-            "the management key of the card in reader %s is not the one of the record; wipe the "
-            "card and make it anew",
-            card->reader);
-    return rc == YKPIV_OK ? CS_OK : piv_fail(card, "showing the management key", rc, error);
+    if (info->admin_algorithm != run->admin_algorithm)
+        return piv_admin_refused(card, error);
+    return piv_admin_show(card, run->admin_algorithm, factory ? NULL : run->admin_key, error);
 }
 
-int piv_authenticate(cs_piv *card, const cs_piv_run *run, cs_error *error)
+int piv_authenticate(cs_piv *card, const cs_piv_run *run, const cs_piv_info *info, cs_error *error)
 {
-    return authenticate(card, run, false, error);
+    return authenticate(card, run, info, false, error);
 }
 
 static int do_admin(cs_piv *card, cs_piv_run *run, const cs_piv_info *info, cs_error *error)
 {
-    ykpiv_rc rc;
-
-    if (info->admin_is_default != CS_PIV_YES)
-        return CS_OK;
-    rc = ykpiv_set_mgmkey(card->state, run->admin_key);
-    return rc == YKPIV_OK ? CS_OK : piv_fail(card, "replacing the management key", rc, error);
+    return info->admin_is_default == CS_PIV_YES
+               ? piv_admin_replace(card, run->admin_algorithm, run->admin_key, error)
+               : CS_OK;
 }
 
 static int do_puk(cs_piv *card, cs_piv_run *run, const cs_piv_info *info, cs_error *error)
@@ -176,6 +171,20 @@ static int mark(
     return rc;
 }
 
+/* Until the card has its own management key, it is of the algorithm that the factory's is of. The
+ * record has to say so before the card has it. */
+static int choose_algorithm(cs_piv *card, cs_piv_run *run, const cs_piv_info *info,
+    cs_piv_save_fn save, void *context, cs_error *error)
+{
+    int rc = piv_admin_check(card, info->admin_algorithm, error);
+
+    if (rc != CS_OK || run->done >= CS_PIV_ADMIN || info->admin_is_default != CS_PIV_YES ||
+        run->admin_algorithm == info->admin_algorithm)
+        return rc;
+    run->admin_algorithm = info->admin_algorithm;
+    return mark(run, run->done, save, context, error);
+}
+
 int cs_piv_make(cs_piv *card, cs_piv_run *run, cs_piv_save_fn save, void *context, cs_error *error)
 {
     cs_piv_info info;
@@ -184,10 +193,15 @@ int cs_piv_make(cs_piv *card, cs_piv_run *run, cs_piv_save_fn save, void *contex
     if (rc == CS_OK && run->done == CS_PIV_NEW) {
         rc = check_new(card, &info, error);
         if (rc == CS_OK)
+            rc = piv_admin_check(card, info.admin_algorithm, error);
+        run->admin_algorithm = info.admin_algorithm;
+        if (rc == CS_OK)
             rc = mark(run, CS_PIV_BEGUN, save, context, error);
     }
     if (rc == CS_OK)
-        rc = authenticate(card, run, info.admin_is_default == CS_PIV_YES, error);
+        rc = choose_algorithm(card, run, &info, save, context, error);
+    if (rc == CS_OK)
+        rc = authenticate(card, run, &info, info.admin_is_default == CS_PIV_YES, error);
     for (size_t i = 0; rc == CS_OK && i < sizeof steps / sizeof steps[0]; i++) {
         if (run->done >= steps[i].step)
             continue;
@@ -208,7 +222,7 @@ int cs_piv_renew_keys(
         rc = CS_FAIL(error, CS_E_ORDER,
             "the card is not made yet; `chartseal card provision` goes on with it");
     if (rc == CS_OK)
-        rc = piv_drop_scalar(card, run, error);
+        rc = piv_drop_scalar(card, run, &info, error);
     if (rc == CS_OK && run->done > CS_PIV_OBJECTS)
         rc = mark(run, CS_PIV_OBJECTS, save, context, error);
     return rc == CS_OK ? cs_piv_make(card, run, save, context, error) : rc;
@@ -277,7 +291,7 @@ int cs_piv_finish(cs_piv *card, cs_piv_run *run, cs_view sign_certificate,
     if (rc == CS_OK)
         rc = cs_piv_check_certificates(run, sign_certificate, agree_certificate, error);
     if (rc == CS_OK)
-        rc = authenticate(card, run, false, error);
+        rc = authenticate(card, run, &info, false, error);
     if (rc == CS_OK)
         rc = piv_write_certificate(card, YKPIV_KEY_SIGNATURE, sign_certificate, error);
     if (rc == CS_OK)

@@ -37,6 +37,10 @@ CS_MUST_CHECK int cs_piv_open(cs_piv **out, const char *reader, cs_error *error)
 /* The card is reset, so that nothing stays verified. */
 void cs_piv_close(cs_piv **card);
 
+/* Of a management key, as cards number them (SP 800-78-4). */
+enum { CS_PIV_3DES = 0x03, CS_PIV_AES128 = 0x08, CS_PIV_AES192 = 0x0a, CS_PIV_AES256 = 0x0c };
+const char *cs_piv_algorithm_name(uint8_t algorithm); /* "AES-192"; "unknown" */
+
 typedef struct cs_piv_info {
     char reader[CS_PIV_READER_MAX];
     char version[12]; /* of the applet, where it has Yubico's extensions; else empty */
@@ -46,6 +50,7 @@ typedef struct cs_piv_info {
     uint8_t guid[CS_PIV_GUID_SIZE]; /* of the CHUID; OpenSC's serial number is its second half */
     int pin_tries, puk_tries;       /* left; -1: not told */
     cs_piv_answer pin_is_default, puk_is_default, admin_is_default;
+    uint8_t admin_algorithm; /* 0: not told */
 } cs_piv_info;
 CS_MUST_CHECK int cs_piv_describe(cs_piv *card, cs_piv_info *out, cs_error *error);
 

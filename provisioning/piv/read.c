@@ -14,7 +14,7 @@
 #define TAG_LIST 0x5c
 #define TAG_DATA 0x53
 
-static int transmit(cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n,
+int piv_send(cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n,
     int *status, cs_error *error)
 {
     const unsigned char header[4] = {0, command->ins, command->p1, command->p2};
@@ -30,8 +30,10 @@ static int transmit(cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWE
     return CS_OK;
 }
 
-static int refused(const cs_piv *card, const char *what, int status, cs_error *error)
+int piv_check_status(const cs_piv *card, const char *what, int status, cs_error *error)
 {
+    if (status == SW_OK)
+        return CS_OK;
     if ((status & 0xfff0) == SW_TRIES)
         return CS_FAIL(error, CS_E_PIN_WRONG,
             "reader %s: %s: the card refuses it, %d tries are left; it is not tried again",
@@ -50,20 +52,20 @@ static int refused(const cs_piv *card, const char *what, int status, cs_error *e
 int piv_transmit(
     cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error)
 {
-    int status = 0, rc = transmit(card, command, out, n, &status, error);
+    int status = 0, rc = piv_send(card, command, out, n, &status, error);
 
     if (rc != CS_OK || status == SW_OK || status == SW_NOT_FOUND || status == SW_NO_REFERENCE ||
         status == SW_NO_INS)
         return rc;
-    return refused(card, command->what, status, error);
+    return piv_check_status(card, command->what, status, error);
 }
 
 int piv_write(
     cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error)
 {
-    int status = 0, rc = transmit(card, command, out, n, &status, error);
+    int status = 0, rc = piv_send(card, command, out, n, &status, error);
 
-    return rc != CS_OK || status == SW_OK ? rc : refused(card, command->what, status, error);
+    return rc == CS_OK ? piv_check_status(card, command->what, status, error) : rc;
 }
 
 /* -- TLV */

@@ -35,6 +35,12 @@ CS_MUST_CHECK int piv_transmit(
 CS_MUST_CHECK int piv_write(
     cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error);
 
+/* One whose status word the caller judges. */
+CS_MUST_CHECK int piv_send(cs_piv *card, const piv_read *command, uint8_t out[PIV_ANSWER_MAX],
+    size_t *n, int *status, cs_error *error);
+CS_MUST_CHECK int piv_check_status(
+    const cs_piv *card, const char *what, int status, cs_error *error);
+
 /* Yubico's metadata of a key, the PIN or the PUK; and a data object, without its frame. */
 CS_MUST_CHECK int piv_metadata(
     cs_piv *card, uint8_t reference, uint8_t out[PIV_ANSWER_MAX], size_t *n, cs_error *error);
@@ -53,6 +59,15 @@ CS_MUST_CHECK int piv_change(
 CS_MUST_CHECK int piv_check_pin_tries(cs_piv *card, bool of_record, bool force, cs_error *error);
 void piv_random_digits(char out[CS_PIV_PIN_SIZE + 1]);
 
+/* The management key: an algorithm that a card here may have; shown (NULL: the factory's), the card
+ * showing that it has it, too (CS_E_REFUSED: one of the two has another); replaced. */
+CS_MUST_CHECK int piv_admin_check(const cs_piv *card, uint8_t algorithm, cs_error *error);
+CS_MUST_CHECK int piv_admin_show(
+    cs_piv *card, uint8_t algorithm, const uint8_t *key, cs_error *error);
+int piv_admin_refused(const cs_piv *card, cs_error *error); /* CS_E_REFUSED: not the record's */
+CS_MUST_CHECK int piv_admin_replace(
+    cs_piv *card, uint8_t algorithm, const uint8_t *key, cs_error *error);
+
 /* Is the card that of the run, with Yubico's extensions? */
 CS_MUST_CHECK int piv_check_card(
     cs_piv *card, const cs_piv_run *run, cs_piv_info *info, cs_error *error);
@@ -64,7 +79,8 @@ CS_MUST_CHECK int piv_read_slot(cs_piv *card, bool tells, cs_piv_slot *out, cs_e
 
 /* What steps have in common: the record's management key shown; a key made on the card, in the
  * place of what was there; a certificate written. */
-CS_MUST_CHECK int piv_authenticate(cs_piv *card, const cs_piv_run *run, cs_error *error);
+CS_MUST_CHECK int piv_authenticate(
+    cs_piv *card, const cs_piv_run *run, const cs_piv_info *info, cs_error *error);
 CS_MUST_CHECK int piv_make_key(
     cs_piv *card, uint8_t reference, uint8_t puk[CS_PUK_SIZE], cs_error *error);
 CS_MUST_CHECK int piv_write_certificate(
@@ -72,7 +88,8 @@ CS_MUST_CHECK int piv_write_certificate(
 
 /* The S_D that was loaded (scalar.h) is gone from the card afterwards; none was: nothing is done.
  */
-CS_MUST_CHECK int piv_drop_scalar(cs_piv *card, const cs_piv_run *run, cs_error *error);
+CS_MUST_CHECK int piv_drop_scalar(
+    cs_piv *card, const cs_piv_run *run, const cs_piv_info *info, cs_error *error);
 
 /* The value of that tag in TLV with tags of one byte and BER lengths; false if there is none. */
 bool piv_find(cs_view list, uint8_t tag, cs_view *value);

@@ -11,7 +11,6 @@
 
 #define FORMAT "chartseal-card 1"
 #define RECORD_MAX 1024
-#define LINES 7 /* and that of S_D's slot, where there is one */
 
 const char *cs_piv_step_name(cs_piv_step step)
 {
@@ -49,6 +48,7 @@ int cs_piv_run_new(cs_piv_run **out, cs_piv *card, cs_error *error)
     if (run == NULL)
         return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a card's secrets");
     run->serial = serial;
+    run->admin_algorithm = CS_PIV_3DES; /* until the card is asked */
     cs_random(run->admin_key, sizeof run->admin_key);
     piv_random_digits(run->pin);
     piv_random_digits(run->puk);
@@ -74,8 +74,10 @@ int cs_piv_run_encode(cs_buf *out, const cs_piv_run *run, cs_error *error)
     if (run->scalar_slot != 0)
         (void)snprintf(scalar, sizeof scalar, "scalar %02x\n", run->scalar_slot);
     n = snprintf(text, RECORD_MAX,
-        FORMAT "\nserial %u\ndone %s\nadmin %s\npin %s\npuk %s\nsign %s\nagree %s\n%s", run->serial,
-        cs_piv_step_name(run->done), admin, run->pin, run->puk, sign, agree, scalar);
+        FORMAT
+        "\nserial %u\ndone %s\nalgorithm %s\nadmin %s\npin %s\npuk %s\nsign %s\nagree %s\n%s",
+        run->serial, cs_piv_step_name(run->done), cs_piv_algorithm_name(run->admin_algorithm),
+        admin, run->pin, run->puk, sign, agree, scalar);
     if (n > 0 && n < RECORD_MAX)
         rc = cs_buf_set(out, (cs_view){(const uint8_t *)text, (size_t)n}, error);
     cs_wipe(admin, sizeof admin);
@@ -127,43 +129,93 @@ static bool take_slot(uint8_t *out, const char *hex)
     return take_bytes(out, 1, hex) && *out >= YKPIV_KEY_RETIRED1 && *out <= YKPIV_KEY_RETIRED20;
 }
 
-static bool take_line(cs_piv_run *run, const char *name, const char *value)
+/* The management key's. */
+static bool take_algorithm(uint8_t *out, const char *name)
 {
-    if (strcmp(name, "serial") == 0)
+    static const uint8_t known[] = {CS_PIV_3DES, CS_PIV_AES192};
+
+    for (size_t i = 0; i < sizeof known; i++) {
+        if (strcmp(cs_piv_algorithm_name(known[i]), name) == 0) {
+            *out = known[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+typedef enum line_name {
+    SERIAL,
+    DONE,
+    ADMIN,
+    PIN,
+    PUK,
+    SIGN,
+    AGREE,
+    ALGORITHM,
+    SCALAR,
+    LINES
+} line_name;
+static const char *const line_names[LINES] = {
+    "serial", "done", "admin", "pin", "puk", "sign", "agree", "algorithm", "scalar"};
+#define WANTED ((1U << ALGORITHM) - 1) /* earlier records have no algorithm: 3DES; few an S_D */
+
+static bool take_value(cs_piv_run *run, line_name name, const char *value)
+{
+    switch (name) {
+    case SERIAL:
         return take_serial(&run->serial, value);
-    if (strcmp(name, "done") == 0)
+    case DONE:
         return take_step(&run->done, value);
-    if (strcmp(name, "admin") == 0)
+    case ADMIN:
         return take_bytes(run->admin_key, sizeof run->admin_key, value);
-    if (strcmp(name, "pin") == 0)
+    case PIN:
         return take_digits(run->pin, value);
-    if (strcmp(name, "puk") == 0)
+    case PUK:
         return take_digits(run->puk, value);
-    if (strcmp(name, "sign") == 0)
+    case SIGN:
         return take_bytes(run->sign_puk, sizeof run->sign_puk, value);
-    if (strcmp(name, "scalar") == 0)
+    case AGREE:
+        return take_bytes(run->agree_puk, sizeof run->agree_puk, value);
+    case ALGORITHM:
+        return take_algorithm(&run->admin_algorithm, value);
+    case SCALAR:
         return take_slot(&run->scalar_slot, value);
-    return strcmp(name, "agree") == 0 && take_bytes(run->agree_puk, sizeof run->agree_puk, value);
+    case LINES:
+    default:
+        return false;
+    }
+}
+
+/* seen: a bit for each line there was, so that none is there twice. */
+static bool take_line(cs_piv_run *run, char *line, unsigned *seen)
+{
+    char *value = strchr(line, ' ');
+    unsigned name = 0;
+
+    if (value == NULL)
+        return false;
+    *value++ = '\0';
+    while (name < LINES && strcmp(line, line_names[name]) != 0)
+        name++;
+    if (name == LINES || (*seen & 1U << name) != 0)
+        return false;
+    *seen |= 1U << name;
+    return take_value(run, (line_name)name, value);
 }
 
 static bool take_lines(cs_piv_run *run, char *text)
 {
     char *rest, *line = strtok_r(text, "\n", &rest);
-    unsigned lines = 0;
+    unsigned seen = 0;
 
     if (line == NULL || strcmp(line, FORMAT) != 0)
         return false;
+    run->admin_algorithm = CS_PIV_3DES;
     while ((line = strtok_r(NULL, "\n", &rest)) != NULL) {
-        char *value = strchr(line, ' ');
-
-        if (value == NULL)
+        if (!take_line(run, line, &seen))
             return false;
-        *value = '\0';
-        if (!take_line(run, line, value + 1))
-            return false;
-        lines++;
     }
-    return lines == LINES + (run->scalar_slot != 0) && run->pin[0] != '\0' && run->puk[0] != '\0';
+    return (seen & WANTED) == WANTED;
 }
 
 int cs_piv_run_decode(cs_piv_run **out, cs_view bytes, cs_error *error)

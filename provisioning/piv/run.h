@@ -9,7 +9,7 @@
  * step at hand had reached the card, the card itself tells. Or the card is wiped.
  *
  *   begun     the card is new: all secrets are the factory's, and no slot is used
- *   admin     a management key of its own
+ *   admin     a management key of its own, of the algorithm that the card came with
  *   puk, pin  of its own
  *   objects   CHUID and CCC, where it came without
  *   sign      the key in 9C, made on the card, with its PIN for each signature
@@ -22,7 +22,7 @@
 
 #include "piv/piv.h"
 
-#define CS_PIV_ADMIN_KEY_SIZE 24 /* 3DES, as libykpiv has it */
+#define CS_PIV_ADMIN_KEY_SIZE 24 /* of 3DES and of AES-192: the card's algorithm is kept */
 #define CS_PIV_PIN_SIZE 8        /* digits */
 
 typedef enum cs_piv_step {
@@ -42,6 +42,7 @@ const char *cs_piv_step_name(cs_piv_step step);
 typedef struct cs_piv_run {
     uint32_t serial;
     cs_piv_step done;
+    uint8_t admin_algorithm; /* CS_PIV_3DES or CS_PIV_AES192 */
     uint8_t admin_key[CS_PIV_ADMIN_KEY_SIZE];
     char pin[CS_PIV_PIN_SIZE + 1], puk[CS_PIV_PIN_SIZE + 1];
     uint8_t sign_puk[CS_PUK_SIZE], agree_puk[CS_PUK_SIZE]; /* once their steps are done */

@@ -244,7 +244,7 @@ int cs_piv_load_scalar(cs_piv *card, cs_piv_run *run, const cs_piv_scalar *scala
         rc = CS_FAIL(error, CS_E_ORDER,
             "the card is not finished; `chartseal card provision` or `renew` goes on with it");
     if (rc == CS_OK)
-        rc = piv_authenticate(card, run, error);
+        rc = piv_authenticate(card, run, &info, error);
     if (rc == CS_OK)
         rc = settle_slot(card, run, scalar, save, context, error);
     if (rc == CS_OK)
@@ -256,7 +256,7 @@ int cs_piv_load_scalar(cs_piv *card, cs_piv_run *run, const cs_piv_scalar *scala
 
 /* A key that the card makes goes over it: there is no command that removes one. Without its
  * certificate nothing shows it. The slot stays the desk's. */
-int piv_drop_scalar(cs_piv *card, const cs_piv_run *run, cs_error *error)
+int piv_drop_scalar(cs_piv *card, const cs_piv_run *run, const cs_piv_info *info, cs_error *error)
 {
     uint8_t puk[CS_PUK_SIZE];
     ykpiv_rc status;
@@ -264,7 +264,7 @@ int piv_drop_scalar(cs_piv *card, const cs_piv_run *run, cs_error *error)
 
     if (run->scalar_slot == 0)
         return CS_OK;
-    rc = piv_authenticate(card, run, error);
+    rc = piv_authenticate(card, run, info, error);
     if (rc == CS_OK)
         rc = piv_make_key(card, run->scalar_slot, puk, error);
     if (rc != CS_OK)

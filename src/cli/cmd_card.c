@@ -39,7 +39,8 @@ static void print_card(const cs_piv_info *info)
         cs_piv_answer_name(info->pin_is_default));
     cs_say("PUK             tries left: %s; the factory's: %s", puk_tries,
         cs_piv_answer_name(info->puk_is_default));
-    cs_say("management key  the factory's: %s", cs_piv_answer_name(info->admin_is_default));
+    cs_say("management key  algorithm: %s; the factory's: %s",
+        cs_piv_algorithm_name(info->admin_algorithm), cs_piv_answer_name(info->admin_is_default));
 }
 
 static const char *origin(const cs_piv_slot *slot)
@@ -114,10 +115,12 @@ static json_t *report_json(const card_report *report)
             return NULL;
         }
     }
-    return json_pack("{s:b, s:s, s:o?, s:o?, s:s, s:i, s:i, s:{s:s, s:s, s:s}, s:o?, s:o}", "ok", 1,
-        "reader", info->reader, "serial", info->has_serial ? json_integer(info->serial) : NULL,
-        "guid", info->has_guid ? cs_hex_json(CS_VIEW_ARRAY(info->guid)) : NULL, "extensions",
-        info->version, "pin_tries", info->pin_tries, "puk_tries", info->puk_tries, "factory", "pin",
+    return json_pack("{s:b, s:s, s:o?, s:o?, s:s, s:i, s:i, s:s, s:{s:s, s:s, s:s}, s:o?, s:o}",
+        "ok", 1, "reader", info->reader, "serial",
+        info->has_serial ? json_integer(info->serial) : NULL, "guid",
+        info->has_guid ? cs_hex_json(CS_VIEW_ARRAY(info->guid)) : NULL, "extensions", info->version,
+        "pin_tries", info->pin_tries, "puk_tries", info->puk_tries, "management_algorithm",
+        cs_piv_algorithm_name(info->admin_algorithm), "factory", "pin",
         cs_piv_answer_name(info->pin_is_default), "puk", cs_piv_answer_name(info->puk_is_default),
         "management_key", cs_piv_answer_name(info->admin_is_default), "key_history",
         report->history < 0 ? NULL : json_integer(report->history), "slots", slots);

@@ -6,7 +6,8 @@
  * A PIV card (NIST SP 800-73-4) as a process, for tests: it speaks to vpcd, the virtual reader of
  * vsmartcard, as a card speaks to a reader, and so is a card to pcscd and to all above it.
  *
- *   vpcd.c           the reader's protocol over TCP
+ *   vpcd.c           the reader's protocol over TCP; instead of it
+ *   direct.c         PC/SC without pcscd, for a program with the card in itself
  *   apdu.c           what a command is: short and extended lengths, chaining, GET RESPONSE
  *   commands.c       which command is whose, and what a command in between undoes
  *   objects.c        SELECT, GET DATA, PUT DATA
@@ -15,7 +16,7 @@
  *   authenticate.c   GENERAL AUTHENTICATE: ECDSA, ECDH, the management key
  *   extensions.c     Yubico's: version, serial, import, metadata, management key, retries, reset
  *   state.c          what outlives the process; written before the answer leaves
- *   faults.c         the n-th command fails, or the card is pulled
+ *   faults.c         the n-th command fails, or the card is pulled, or the program killed
  *
  * It keeps its secrets in a plain file and is no more than a test needs. What real cards are strict
  * in, it is strict in: a retry is counted before the PIN is compared; 9C wants its PIN with the
@@ -94,7 +95,7 @@ typedef struct piv_object {
 typedef struct piv_state {
     uint8_t serial[4];
     piv_secret pin, puk;
-    uint8_t admin_algorithm;
+    uint8_t admin_algorithm, factory_algorithm; /* the second: as it came, and is reset to */
     uint8_t admin_key[PIV_ADMIN_KEY_MAX];
     piv_key keys[PIV_KEYS_MAX];
     size_t key_count;
@@ -122,6 +123,8 @@ typedef enum piv_fault_kind {
     PIV_FAULT_STATUS,      /* the command is not carried out and answered with a status word */
     PIV_FAULT_PULL_BEFORE, /* the card is pulled before it is carried out */
     PIV_FAULT_PULL_AFTER,  /* carried out, and pulled before the answer */
+    PIV_FAULT_KILL_BEFORE, /* the program that sends it is killed before or after; direct.c alone */
+    PIV_FAULT_KILL_AFTER,
 } piv_fault_kind;
 
 typedef struct piv_options {
@@ -131,6 +134,8 @@ typedef struct piv_options {
     bool plain;        /* without Yubico's extensions */
     bool blank;        /* a new card has no CHUID and no CCC */
     bool no_import;    /* has the other extensions, and takes no keys */
+    bool aes;          /* a new card's management key is of AES-192 */
+    bool impostor;     /* without its management key */
     uint8_t serial[4]; /* of a new card */
     bool has_serial;
     piv_fault_kind fault;
@@ -162,6 +167,7 @@ bool piv_tlv_find(cs_view list, uint32_t tag, cs_view *value);
 CS_MUST_CHECK int piv_tlv_append(cs_buf *out, uint32_t tag, cs_view value);
 
 /* -- apdu.c */
+extern const uint8_t piv_atr[15];
 /* false: its lengths do not fit. */
 bool piv_apdu_parse(piv_apdu *out, cs_view bytes);
 /* The card's answer to the bytes of a command, status word included. */
@@ -218,6 +224,8 @@ uint16_t piv_state_save(piv_card *card);
 
 /* -- faults.c: has this command a fault of that kind? */
 bool piv_fault_now(const piv_card *card, piv_fault_kind kind);
+/* A command and its answer; false when the card has been pulled. */
+bool piv_transact(piv_card *card, cs_view command, cs_buf *response);
 void piv_log(piv_card *card, cs_view command, uint16_t status);
 
 /* -- vpcd.c: until a SIGTERM; a SIGUSR1 pulls the card, a SIGUSR2 puts it in again. */

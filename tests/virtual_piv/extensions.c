@@ -17,15 +17,17 @@
 #define META_RETRIES 0x06
 #define ALGORITHM_PIN 0xff
 
-static const uint8_t version[] = {5, 4, 3}; /* the first that tells all of the metadata */
+/* The first that tells all of the metadata; and one whose management key is of AES. */
+static const uint8_t version[] = {5, 4, 3}, version_aes[] = {5, 7, 1};
 static const uint8_t default_pin[] = {'1', '2', '3', '4', '5', '6', 0xff, 0xff};
 static const uint8_t default_puk[] = {'1', '2', '3', '4', '5', '6', '7', '8'};
 
 uint16_t piv_version(piv_card *card, const piv_apdu *apdu, cs_buf *out)
 {
-    (void)card;
+    const uint8_t *its = card->state.factory_algorithm == PIV_3DES ? version : version_aes;
+
     (void)apdu;
-    return cs_buf_append(out, CS_VIEW_ARRAY(version), NULL) == CS_OK ? SW_OK : SW_INTERNAL;
+    return cs_buf_append(out, (cs_view){its, sizeof version}, NULL) == CS_OK ? SW_OK : SW_INTERNAL;
 }
 
 uint16_t piv_serial(piv_card *card, const piv_apdu *apdu, cs_buf *out)
@@ -73,7 +75,7 @@ static int append_admin(const piv_state *state, cs_buf *out)
 {
     const uint8_t policy[] = {0, 1};
     const uint8_t is_default =
-        state->admin_algorithm == PIV_3DES &&
+        state->admin_algorithm == state->factory_algorithm &&
         memcmp(state->admin_key, piv_default_admin_key, sizeof piv_default_admin_key) == 0;
     int rc = piv_tlv_append(out, META_ALGORITHM, (cs_view){&state->admin_algorithm, 1});
 
@@ -194,7 +196,7 @@ void piv_state_defaults(piv_state *state)
     memcpy(state->puk.value, default_puk, PIV_PIN_SIZE);
     state->pin.tries = state->pin.most = PIV_TRIES;
     state->puk.tries = state->puk.most = PIV_TRIES;
-    state->admin_algorithm = PIV_3DES;
+    state->admin_algorithm = state->factory_algorithm;
     memset(state->admin_key, 0, sizeof state->admin_key);
     memcpy(state->admin_key, piv_default_admin_key, sizeof piv_default_admin_key);
     cs_wipe(state->keys, sizeof state->keys);

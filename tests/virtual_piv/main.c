@@ -18,6 +18,8 @@ static const char usage[] =
     "  --port N            the reader: 35963 (as by default) or 35964\n"
     "  --serial HEX        serial number of a new card, eight digits; else random\n"
     "  --blank             a new card has no CHUID and no CCC\n"
+    "  --aes               a new card's management key is of AES-192, as of firmware 5.7\n"
+    "  --impostor          does not have its management key: takes whatever it is shown\n"
     "  --plain             without Yubico's extensions\n"
     "  --no-import         with them, but for the import of keys\n"
     "  --delay-ms N        how long each operation with a private key takes\n"
@@ -33,6 +35,8 @@ enum {
     OPTION_BLANK,
     OPTION_PLAIN,
     OPTION_NO_IMPORT,
+    OPTION_AES,
+    OPTION_IMPOSTOR,
     OPTION_DELAY,
     OPTION_LOG,
     OPTION_FAIL_AT,
@@ -45,6 +49,8 @@ static const struct option long_options[] = {
     {"port", required_argument, NULL, OPTION_PORT},
     {"serial", required_argument, NULL, OPTION_SERIAL},
     {"blank", no_argument, NULL, OPTION_BLANK},
+    {"aes", no_argument, NULL, OPTION_AES},
+    {"impostor", no_argument, NULL, OPTION_IMPOSTOR},
     {"plain", no_argument, NULL, OPTION_PLAIN},
     {"no-import", no_argument, NULL, OPTION_NO_IMPORT},
     {"delay-ms", required_argument, NULL, OPTION_DELAY},
@@ -119,6 +125,12 @@ static bool take(piv_options *options, int option, const char *text)
         return true;
     case OPTION_NO_IMPORT:
         options->no_import = true;
+        return true;
+    case OPTION_AES:
+        options->aes = true;
+        return true;
+    case OPTION_IMPOSTOR:
+        options->impostor = true;
         return true;
     case OPTION_DELAY:
         if (!number(text, 10, DELAY_MS_MAX, '\0', &value, NULL))

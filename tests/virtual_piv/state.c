@@ -5,6 +5,7 @@
  *   virtual-piv 1
  *   serial HEX
  *   pin HEX TRIES MOST          puk likewise
+ *   factory ALGORITHM           of the management key that the card came with
  *   admin ALGORITHM HEX         the management key
  *   key REFERENCE ORIGIN PIN-POLICY TOUCH-POLICY HEX
  *   object TAG HEX
@@ -101,6 +102,8 @@ static bool read_line(piv_state *state, char **words, size_t n)
         return read_secret(&state->pin, words);
     if (n == 4 && strcmp(words[0], "puk") == 0)
         return read_secret(&state->puk, words);
+    if (n == 2 && strcmp(words[0], "factory") == 0)
+        return byte_of(words[1], &state->factory_algorithm);
     if (n == 3 && strcmp(words[0], "admin") == 0)
         return read_admin(state, words);
     if (n == 6 && strcmp(words[0], "key") == 0)
@@ -160,6 +163,7 @@ static bool write_state(const piv_state *state, FILE *file)
     bool good = fputs(FORMAT "\n", file) >= 0 &&
                 write_hex(file, CS_VIEW_ARRAY(state->serial), "serial") &&
                 write_secret(file, "pin", &state->pin) && write_secret(file, "puk", &state->puk) &&
+                fprintf(file, "factory %x\n", state->factory_algorithm) >= 0 &&
                 write_hex(file, admin, "admin %x", state->admin_algorithm);
 
     for (size_t i = 0; good && i < state->key_count; i++) {
@@ -207,6 +211,7 @@ static int make_new(piv_card *card, cs_error *error)
         memcpy(state->serial, card->options.serial, sizeof state->serial);
     else
         cs_random(state->serial, sizeof state->serial);
+    state->factory_algorithm = card->options.aes ? PIV_AES192 : PIV_3DES;
     piv_state_defaults(state);
     rc = piv_objects_new(card, error);
     if (rc == CS_OK && piv_state_save(card) != SW_OK)
