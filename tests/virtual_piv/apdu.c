@@ -9,6 +9,11 @@
 #define LE_SHORT_MAX 256
 #define LE_EXTENDED_MAX 65536
 
+/* T=1, and in the historical bytes the identifier of the PIV application, by which OpenSC takes the
+ * card for a PIV card of no particular make. The last byte is the XOR of those after the first. */
+const uint8_t piv_atr[] = {
+    0x3b, 0x8b, 0x01, 0x80, 0xf9, 0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x48};
+
 static size_t be16(const uint8_t *p)
 {
     return (size_t)p[0] << 8 | p[1];

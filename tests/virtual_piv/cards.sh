@@ -44,13 +44,13 @@ eject() {
     seen "$1" no
 }
 
-# admin READER ARGUMENT...: piv-tool, after the default management key. It exits with the number of
+# admin READER ARGUMENT...: piv-tool, after the default management key (of 3DES, or $admin_algorithm). It exits with the number of
 # bytes that it has written, so standard error decides.
 admin() {
     local reader=$1 complaints
     shift
     echo "$default_admin_key" >"$work/admin-key"
-    PIV_EXT_AUTH_KEY=$work/admin-key piv-tool -r "$reader" -A M:9B:03 "$@" \
+    PIV_EXT_AUTH_KEY=$work/admin-key piv-tool -r "$reader" -A "M:9B:${admin_algorithm:-03}" "$@" \
         >"$work/piv-tool.out" 2>"$work/piv-tool.err" || true
     complaints=$(grep -v '^Using reader' "$work/piv-tool.err" || true)
     if [ -n "$complaints" ]; then

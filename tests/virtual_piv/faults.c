@@ -6,6 +6,18 @@ bool piv_fault_now(const piv_card *card, piv_fault_kind kind)
     return card->options.fault == kind && card->commands == card->options.fault_at;
 }
 
+bool piv_transact(piv_card *card, cs_view command, cs_buf *response)
+{
+    card->commands++;
+    if (piv_fault_now(card, PIV_FAULT_PULL_BEFORE))
+        card->pulled = true;
+    if (card->pulled || piv_answer(card, command, response) != CS_OK)
+        return false;
+    if (piv_fault_now(card, PIV_FAULT_PULL_AFTER))
+        card->pulled = true;
+    return !card->pulled;
+}
+
 /* Headers and status words alone: what a command carries is a PIN as often as not. */
 void piv_log(piv_card *card, cs_view command, uint16_t status)
 {

@@ -19,11 +19,6 @@
 #define CTRL_ATR 4
 #define CONNECT_PAUSE_MS 20
 
-/* T=1, and in the historical bytes the identifier of the PIV application, by which OpenSC takes the
- * card for a PIV card of no particular make. The last byte is the XOR of those after the first. */
-static const uint8_t atr[] = {
-    0x3b, 0x8b, 0x01, 0x80, 0xf9, 0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x48};
-
 static volatile sig_atomic_t ended, pull, insert;
 
 static void on_signal(int number)
@@ -144,23 +139,6 @@ static int connect_to_reader(uint16_t port)
     return fd;
 }
 
-/* A command, with the faults that pull the card. */
-static bool answer_command(piv_card *card, int fd, cs_view command, cs_buf *response)
-{
-    card->commands++;
-    if (piv_fault_now(card, PIV_FAULT_PULL_BEFORE)) {
-        card->pulled = true;
-        return false;
-    }
-    if (piv_answer(card, command, response) != CS_OK)
-        return false;
-    if (piv_fault_now(card, PIV_FAULT_PULL_AFTER)) {
-        card->pulled = true;
-        return false;
-    }
-    return write_message(fd, cs_view_buf(response));
-}
-
 /* In the reader, until it or the card goes. */
 static void in_reader(piv_card *card, int fd, const sigset_t *waiting)
 {
@@ -175,9 +153,10 @@ static void in_reader(piv_card *card, int fd, const sigset_t *waiting)
         if (!read_all(card, fd, message, n, waiting))
             break;
         if (n > 1)
-            stays = answer_command(card, fd, (cs_view){message, n}, &response);
+            stays = piv_transact(card, (cs_view){message, n}, &response) &&
+                    write_message(fd, cs_view_buf(&response));
         else if (n == 1 && message[0] == CTRL_ATR)
-            stays = write_message(fd, CS_VIEW_ARRAY(atr));
+            stays = write_message(fd, CS_VIEW_ARRAY(piv_atr));
         else
             piv_power_down(card);
     }
