@@ -114,7 +114,7 @@ declare -A may_include=(
 declare -A room_of_header=(
     [error]=base [bytes]=base [secret]=base
     [crypto]=crypto [group]=crypto [hpke]=crypto [duplicate]=crypto [tpm_statement]=crypto [stream]=crypto
-    [certificate]=crypto [biometric]=crypto
+    [certificate]=crypto [ocsp]=crypto [biometric]=crypto
     [token]=token [wire]=wire
     [party]=protocol [registration]=protocol [session]=protocol [consultation]=protocol
     [search]=protocol [at_rest]=protocol [telecare]=protocol [wire_telecare]=wire

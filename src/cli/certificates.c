@@ -2,6 +2,7 @@
 #include "cli/certificates.h"
 
 #include "cli/output.h"
+#include "service/staple.h"
 
 #include <string.h>
 
@@ -68,5 +69,15 @@ int cs_certificate_install(const cs_home *home, cs_actor *actor, const char *pat
     actor->party.certificate = cs_view_buf(&actor->certificate);
     cs_buf_free(&pem);
     cs_buf_free(&der);
+    return rc;
+}
+
+int cs_certificate_staple(cs_actor *actor, cs_error *error)
+{
+    char warning[CS_STAPLE_WARNING_SIZE];
+    int rc = cs_staple_bring(actor, warning, error);
+
+    if (rc == CS_OK && warning[0] != '\0')
+        cs_warn("%s", warning);
     return rc;
 }

@@ -16,4 +16,8 @@ CS_MUST_CHECK int cs_request_write(const cs_home *home, const cs_actor *actor,
 CS_MUST_CHECK int cs_certificate_install(
     const cs_home *home, cs_actor *actor, const char *path, cs_error *error);
 
+/* The authority's answer about it (staple.h), to be shown with it; a warning where there is none
+ * though the certificate names a responder. CS_E_REVOKED. */
+CS_MUST_CHECK int cs_certificate_staple(cs_actor *actor, cs_error *error);
+
 #endif

@@ -89,6 +89,8 @@ static int run_register(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK && opened.actor->certificate.n == 0)
         rc = CS_FAIL(error, CS_E_USAGE, "--certificate FILE is missing: none is there yet");
     if (rc == CS_OK)
+        rc = cs_certificate_staple(opened.actor, error);
+    if (rc == CS_OK)
         rc = cs_register_client(opened.home, opened.actor, url, CS_ROLE_DOCTOR, (cs_view){0},
             (cs_view){code, code_file == NULL ? 0 : sizeof code}, opened.log, error);
     if (rc == CS_OK)

@@ -2,6 +2,7 @@
 #include "cli/cmd_doctor_telecare.h"
 
 #include "cli/care_options.h"
+#include "cli/certificates.h"
 #include "cli/diagnosis_source.h"
 #include "cli/invitation.h"
 #include "cli/output.h"
@@ -76,6 +77,8 @@ int cs_run_doctor_treat(const cs_arguments *arguments, cs_error *error)
     me.home = opened.home;
     if (rc == CS_OK)
         cs_warn_lists(opened.home);
+    if (rc == CS_OK)
+        rc = cs_certificate_staple(opened.actor, error);
     if (rc == CS_OK)
         rc = cs_care_open(&world, opened.actor, cloud_url, opened.log, error);
     if (rc == CS_OK) {

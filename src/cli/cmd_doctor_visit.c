@@ -53,6 +53,12 @@ static void on_notice(void *context, const char *text)
     tell(context, text);
 }
 
+static void on_warning(void *context, const char *text)
+{
+    (void)context;
+    cs_warn("%s", text);
+}
+
 static int on_diagnose(void *context, const cs_station_report *so_far, cs_buf *out, cs_error *error)
 {
     const desk *me = context;
@@ -304,6 +310,7 @@ int cs_run_doctor_visit(const cs_arguments *arguments, cs_error *error)
         .progress_fd = json ? -1 : STDERR_FILENO,
         .listening = on_listening,
         .notice = on_notice,
+        .warn = on_warning,
         .diagnose = on_diagnose,
         .context = &me};
     cs_opened opened = {0};

@@ -2,6 +2,7 @@
 #include "cli/cmd_hospital_telecare.h"
 
 #include "cli/care_options.h"
+#include "cli/certificates.h"
 #include "cli/cmd_hospital_records.h"
 #include "cli/invitation.h"
 #include "cli/output.h"
@@ -160,6 +161,8 @@ static int upload(cs_opened_hospital *opened, cs_wire_log *log, const guests *g,
     cs_buf letter_d = {0};
     int rc = cs_actor_wants_registration(actor, error);
 
+    if (rc == CS_OK)
+        rc = cs_certificate_staple(actor, error);
     if (rc == CS_OK)
         rc = cs_cloud_url(&cloud_url, opened->home, arguments, error);
     if (rc == CS_OK)

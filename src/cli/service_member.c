@@ -121,6 +121,8 @@ int cs_service_member_register(cs_home_kind kind, const cs_arguments *arguments,
     if (rc == CS_OK && opened.actor->certificate.n == 0)
         rc = CS_FAIL(error, CS_E_USAGE, "--certificate PEM is missing: none is there yet");
     if (rc == CS_OK)
+        rc = cs_certificate_staple(opened.actor, error);
+    if (rc == CS_OK)
         rc = cs_home_set_text(opened.home, "cloud_url", url, error);
     if (rc == CS_OK)
         rc = cs_register_client(opened.home, opened.actor, url, cs_home_role(kind), (cs_view){0},

@@ -2,6 +2,7 @@
 #include "service/actor.h"
 
 #include "service/biometrics.h"
+#include "service/ocsp_policy.h"
 #include "service/own_keys.h"
 #include "service/own_scalar.h"
 #include "token/pin_hold.h"
@@ -375,9 +376,12 @@ int cs_home_read_trust(cs_trust **out, const cs_home *home, cs_error *error)
 {
     cs_buf pem = {0};
     cs_buf crl = {0};
-    int rc = read_if_there(home, "authorities.pem", CS_MESSAGE_MAX, &pem, error);
+    cs_ocsp_policy policy;
+    int rc = cs_home_ocsp(&policy, home, error);
 
     *out = NULL;
+    if (rc == CS_OK)
+        rc = read_if_there(home, "authorities.pem", CS_MESSAGE_MAX, &pem, error);
     if (rc == CS_OK) {
         rc = cs_home_read(home, "crl.pem", 2 * (size_t)CS_CRL_MAX, &crl, error);
         if (rc == CS_OK)
@@ -387,6 +391,8 @@ int cs_home_read_trust(cs_trust **out, const cs_home *home, cs_error *error)
     }
     if (rc == CS_OK && pem.n > 0)
         rc = cs_trust_new(out, cs_view_buf(&pem), cs_view_buf(&crl), error);
+    if (rc == CS_OK && pem.n > 0)
+        rc = cs_trust_set_ocsp(*out, policy, error);
     cs_buf_free(&pem);
     cs_buf_free(&crl);
     return rc;
@@ -529,6 +535,7 @@ void cs_actor_free(cs_actor **actor)
     cs_trust_free(&(*actor)->trust);
     cs_trust_free(&(*actor)->tpm_makers);
     cs_buf_free(&(*actor)->certificate);
+    cs_buf_free(&(*actor)->staple);
     free(*actor);
     *actor = NULL;
 }

@@ -11,6 +11,7 @@
  *   scalar.sealed     only where S_X is sealed (own_scalar.h)
  *   certificate.pem   Cert_D, or the hospital's certificate; request.pem before it is issued
  *   authorities.pem   the medical authorities trusted here; crl.pem their revocation lists
+ *   ocsp.der          the authority's newest answer about certificate.pem (staple.h)
  *   revocations.cbor  the newest list of revoked credentials
  *   chartseal.db      the store
  *   audit.seal        how far its audit log was sealed (audit_mark.h)
@@ -98,6 +99,7 @@ typedef struct cs_actor {
     cs_cloud cloud;
     cs_credential credential; /* raw_size 0: not registered yet */
     cs_buf certificate;       /* DER; empty: none */
+    cs_buf staple;            /* what its authority answers about it (staple.h); empty: none */
     cs_trust *trust;          /* NULL: no authorities here */
     cs_trust *tpm_makers;     /* PC: manufacturers of TPMs; NULL: none are known */
     cs_key *sign, *decrypt, *scalar, *issue, *storage;

@@ -440,9 +440,10 @@ static void look_at_trust(const cs_server *server)
 
     if (cs_trust_watch_look(server->trust, &news, &failure) != CS_OK && news)
         cs_server_log_error(server,
-            "authorities.pem and crl.pem are not taken in, the earlier ones stay", &failure);
+            "authorities.pem, crl.pem and the OCSP policy are not taken in, the earlier ones stay",
+            &failure);
     else if (news)
-        cs_server_log(server, "authorities.pem and crl.pem taken in");
+        cs_server_log(server, "authorities.pem, crl.pem and the OCSP policy taken in");
     if (news)
         show_dates(server);
 }

@@ -2,6 +2,7 @@
 #include "service/station.h"
 
 #include "service/actor.h"
+#include "service/staple.h"
 #include "service/visit_link.h"
 #include "service/wait.h"
 
@@ -38,6 +39,17 @@ static int refresh_revocations(station *me, cs_error *error)
     if (rc == CS_OK)
         rc = cs_fetch_revocations(&cloud, &me->world, me->actor, error);
     cs_peer_close(&cloud);
+    return rc;
+}
+
+/* What the authority says of the certificate today goes along with it. */
+static int bring_staple(station *me, cs_error *error)
+{
+    char warning[CS_STAPLE_WARNING_SIZE];
+    int rc = cs_staple_bring(me->actor, warning, error);
+
+    if (rc == CS_OK && warning[0] != '\0')
+        me->input->warn(me->input->context, warning);
     return rc;
 }
 
@@ -79,7 +91,7 @@ static int prepare(station *me, cs_error *error)
         rc = cs_world_open(&me->world, me->actor, me->store, error);
     if (rc == CS_OK)
         rc = refresh_revocations(me, error);
-    return rc;
+    return rc == CS_OK ? bring_staple(me, error) : rc;
 }
 
 /* -- the consultation: M0-M3 ---------------------------------------------------------------------
@@ -228,6 +240,8 @@ static int await_patient(station *me, cs_link_listener *listener, cs_error *erro
         cs_link_cancel_on(me->talk.link, input->stop_fd);
         if (cs_clock_ms() - fetched > REVOCATIONS_AGE_MS) {
             rc = refresh_revocations(me, error);
+            if (rc == CS_OK)
+                rc = bring_staple(me, error);
             fetched = cs_clock_ms();
         }
         if (rc != CS_OK)

@@ -46,6 +46,8 @@ typedef struct cs_station_input {
     int (*listening)(void *context, uint16_t port, cs_error *error);
     /* Something to tell the doctor. */
     void (*notice)(void *context, const char *text);
+    /* Something that may make the visit fail, and is no failure yet. */
+    void (*warn)(void *context, const char *text);
     /* Write the diagnosis: at most CS_DIAGNOSIS_MAX bytes, appended to out. */
     int (*diagnose)(void *context, const cs_station_report *so_far, cs_buf *out, cs_error *error);
     void *context;

@@ -21,7 +21,7 @@ struct cs_trust_watch {
     pthread_mutex_t mutex; /* over `trust` */
     cs_trust *trust;
     atomic_uint changes; /* of `trust`, since the start */
-    mark marks[2];       /* of the files as last looked at; these two are the looking thread's */
+    mark marks[3];       /* of the files as last looked at; these two are the looking thread's */
     bool failed;         /* they could not be taken in */
 };
 
@@ -91,7 +91,7 @@ static int take_in(cs_trust_watch *watch, cs_error *error)
  */
 int cs_trust_watch_look(cs_trust_watch *watch, bool *news, cs_error *error)
 {
-    static const char *const names[] = {"authorities.pem", "crl.pem"};
+    static const char *const names[] = {"authorities.pem", "crl.pem", "config.json"};
     bool changed = false;
     int rc = CS_OK;
 

@@ -3,9 +3,10 @@
 #define CHARTSEAL_SERVICE_TRUST_WATCH_H
 
 /*
- * The authorities of a home and their revocation lists (authorities.pem, crl.pem), while a service
- * runs: an operator replaces the files, and the service takes them in at the next look. Whoever is
- * in the middle of a request keeps the trust that it began with.
+ * The authorities of a home, their revocation lists (authorities.pem, crl.pem) and what is asked of
+ * OCSP answers ("ocsp" in config.json), while a service runs: an operator replaces the files, and
+ * the service takes them in at the next look. Whoever is in the middle of a request keeps the trust
+ * that it began with.
  *
  * What does not parse, or is gone, is not taken in: the earlier trust stays, and its lists are
  * refused when they are past their dates.

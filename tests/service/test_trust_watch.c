@@ -139,9 +139,52 @@ static void test_taken_in(void **state)
     assert_null(watch);
 }
 
+/* What is asked of OCSP answers is in config.json. */
+static void test_policy(void **state)
+{
+    const cs_view config[] = {cs_view_str("{\"ocsp\": {\"required\": true, \"max_age_s\": 3600}}"),
+        cs_view_str("{\"ocsp\": {\"required\": \"yes\"}}"), cs_view_str("{\"ocsp\": []}"),
+        cs_view_str("{\"ocsp\": {\"max_age_s\": 0}}"),
+        cs_view_str("{\"ocsp\": {\"max_age_s\": 31622401}}"), cs_view_str("{")};
+    const cs_view none = {0};
+    cs_trust_watch *watch = NULL;
+    cs_trust *mine = NULL;
+    cs_holder holder;
+    unsigned changes = 0;
+    char path[CS_PATH_MAX];
+    bool news = false;
+
+    (void)state;
+    write_list(NULL, 0);
+    assert_ok(cs_trust_watch_new(&watch, &home, NULL, error));
+    assert_ok(cs_trust_watch_look(watch, &news, error));
+    cs_trust_watch_follow(watch, &mine, &changes);
+    assert_ok(cs_certificate_check(mine, cs_view_buf(&doctor), &none, NOW, &holder, error));
+    assert_ok(cs_home_write(&home, "config.json", config[0], error));
+    assert_ok(cs_trust_watch_look(watch, &news, error));
+    assert_true(news);
+    cs_trust_watch_follow(watch, &mine, &changes);
+    assert_fails(
+        CS_E_OCSP, cs_certificate_check(mine, cs_view_buf(&doctor), &none, NOW, &holder, error));
+    /* what is wrong does not make an answer optional again */
+    for (size_t i = 1; i < sizeof config / sizeof config[0]; i++) {
+        assert_ok(cs_home_write(&home, "config.json", config[i], error));
+        assert_fails(CS_E_MALFORMED, cs_trust_watch_look(watch, &news, error));
+        cs_trust_watch_follow(watch, &mine, &changes);
+        assert_fails(CS_E_OCSP,
+            cs_certificate_check(mine, cs_view_buf(&doctor), &none, NOW, &holder, error));
+    }
+    cs_home_path(&home, "config.json", path);
+    assert_int_equal(unlink(path), 0);
+    assert_fails(CS_E_NO_FILE, cs_trust_watch_look(watch, &news, error));
+    cs_trust_free(&mine);
+    cs_trust_watch_free(&watch);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_taken_in)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_taken_in), cmocka_unit_test(test_policy)};
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/staple.h"
+
+#include "service/http_client.h"
+
+#include <chartseal/ocsp.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define FILE_NAME "ocsp.der"
+#define REQUEST_TYPE "application/ocsp-request"
+
+/* A person waits for this. */
+#define CONNECT_MS 3000
+#define STALL_S 5
+#define TOTAL_S 10
+
+/* *url "": there is none. */
+static int find_responder(char url[CS_OCSP_URL_SIZE], const cs_actor *actor, cs_error *error)
+{
+    const char *configured = cs_home_text(actor->home, "ocsp.url");
+
+    if (configured == NULL)
+        return cs_ocsp_url(url, cs_view_buf(&actor->certificate), error);
+    if (snprintf(url, CS_OCSP_URL_SIZE, "%s", configured) >= CS_OCSP_URL_SIZE)
+        return CS_FAIL(error, CS_E_USAGE, "%s/config.json: ocsp.url is over %d bytes",
+            actor->home->dir, CS_OCSP_URL_SIZE - 1);
+    return CS_OK;
+}
+
+/* POST to url: where its path begins is where the client wants it. */
+static int ask(cs_buf *answer, const char *url, cs_view request, cs_error *error)
+{
+    const cs_http_client_options options = {
+        .connect_ms = CONNECT_MS, .stall_s = STALL_S, .total_s = TOTAL_S, .reply_max = CS_OCSP_MAX};
+    const char *host = strstr(url, "://");
+    const char *path = host == NULL ? NULL : strchr(host + 3, '/');
+    char base[CS_OCSP_URL_SIZE];
+    cs_http_client *client = NULL;
+    cs_http_reply reply = {0};
+    int rc;
+
+    (void)snprintf(
+        base, sizeof base, "%.*s", path == NULL ? (int)strlen(url) : (int)(path - url), url);
+    rc = cs_http_client_new(&client, base, &options, error);
+    if (rc == CS_OK)
+        rc = cs_http_post(client, &reply, path == NULL ? "/" : path, REQUEST_TYPE, request, error);
+    if (rc == CS_OK && reply.status != 200)
+        rc = CS_FAIL(error, CS_E_PEER, "it answered with HTTP status %u", reply.status);
+    if (rc == CS_OK)
+        rc = cs_buf_set(answer, cs_view_buf(&reply.body), error);
+    cs_http_reply_free(&reply);
+    cs_http_client_free(&client);
+    return rc;
+}
+
+static int check(const cs_actor *actor, cs_view answer, cs_ocsp_dates *dates, cs_error *error)
+{
+    return cs_ocsp_check(
+        actor->trust, cs_view_buf(&actor->certificate), answer, cs_clock_ms(), dates, error);
+}
+
+/* From the responder, checked as others will. */
+static int fetch(cs_buf *answer, const cs_actor *actor, const char *url, cs_error *error)
+{
+    cs_buf request = {0};
+    cs_ocsp_dates dates;
+    int rc = cs_ocsp_request(
+        &request, actor->trust, cs_view_buf(&actor->certificate), cs_clock_ms(), error);
+
+    if (rc == CS_OK)
+        rc = ask(answer, url, cs_view_buf(&request), error);
+    if (rc == CS_OK)
+        rc = check(actor, cs_view_buf(answer), &dates, error);
+    cs_buf_free(&request);
+    return rc;
+}
+
+/* The answer in the home, as long as it counts. *fresh: none newer is needed. */
+static bool read_kept(cs_buf *answer, bool *fresh, const cs_actor *actor)
+{
+    cs_ocsp_dates dates;
+    int64_t age;
+
+    *fresh = false;
+    if (cs_home_read(actor->home, FILE_NAME, CS_OCSP_MAX, answer, NULL) != CS_OK ||
+        check(actor, cs_view_buf(answer), &dates, NULL) != CS_OK) {
+        cs_buf_clear(answer);
+        return false;
+    }
+    age = cs_clock_ms() - dates.this_update;
+    *fresh = age < CS_STAPLE_RENEW_MS &&
+             (dates.next_update == 0 || age < (dates.next_update - dates.this_update) / 2);
+    return true;
+}
+
+/* A "revoked" is kept too: it takes the place of the good answer before it. */
+static void keep(const cs_actor *actor, cs_view answer, char warning[CS_STAPLE_WARNING_SIZE])
+{
+    cs_error failure = {0};
+
+    if (cs_home_write(actor->home, FILE_NAME, answer, &failure) != CS_OK)
+        (void)snprintf(warning, CS_STAPLE_WARNING_SIZE, "the OCSP answer is not kept: %.400s",
+            failure.message);
+}
+
+static int bring(cs_buf *answer, const cs_actor *actor, const char *url,
+    char warning[CS_STAPLE_WARNING_SIZE], cs_error *error)
+{
+    cs_buf newer = {0};
+    cs_error failure = {0};
+    bool fresh = false;
+    bool kept = read_kept(answer, &fresh, actor);
+    int rc;
+
+    if (fresh)
+        return CS_OK;
+    rc = fetch(&newer, actor, url, &failure);
+    if (rc == CS_OK || rc == CS_E_REVOKED)
+        keep(actor, cs_view_buf(&newer), warning);
+    if (rc == CS_E_REVOKED) {
+        rc = CS_FAIL(error, CS_E_REVOKED, "%.200s (%.160s)", failure.message, url);
+    } else if (rc == CS_OK) {
+        rc = cs_buf_set(answer, cs_view_buf(&newer), error);
+    } else {
+        (void)snprintf(warning, CS_STAPLE_WARNING_SIZE,
+            "no answer about the certificate from the OCSP responder %.160s: %.200s; %s", url,
+            failure.message,
+            kept ? "the earlier one is shown, while it is good"
+                 : "whoever requires one will refuse the certificate");
+        rc = CS_OK;
+    }
+    cs_buf_free(&newer);
+    return rc;
+}
+
+int cs_staple_bring(cs_actor *actor, char warning[CS_STAPLE_WARNING_SIZE], cs_error *error)
+{
+    char url[CS_OCSP_URL_SIZE];
+    int rc;
+
+    warning[0] = '\0';
+    cs_buf_clear(&actor->staple);
+    actor->party.ocsp = (cs_view){0};
+    if (actor->certificate.n == 0 || actor->trust == NULL)
+        return CS_OK;
+    rc = find_responder(url, actor, error);
+    if (rc == CS_OK && url[0] != '\0')
+        rc = bring(&actor->staple, actor, url, warning, error);
+    if (rc == CS_OK)
+        actor->party.ocsp = cs_view_buf(&actor->staple);
+    return rc;
+}
