@@ -7,6 +7,7 @@
 #include "cli/card_verbs.h"
 
 #include "cli/card_list.h"
+#include "cli/card_trust.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
 #include "service/authority.h"
@@ -29,6 +30,8 @@ typedef struct batch {
     cs_card_list list;
     cs_home *authority; /* NULL: certificates come another way */
     cs_actor *actor;
+    cs_trust
+        *trust; /* of --trust, or that authority; NULL: who issued certificates is not checked */
     bool json;
     int stop_fd;
     int64_t timeout_ms, deadline;
@@ -217,7 +220,8 @@ static void serve(station *s, cs_piv **card)
             tell_foreign(b, s, info.serial);
         return;
     }
-    d = (cs_desk){.dir = job->dir, .name = job->name, .id = job->id, .card = *card};
+    d = (cs_desk){
+        .dir = job->dir, .name = job->name, .id = job->id, .card = *card, .trust = b->trust};
     *card = NULL;
     rc = cs_make_directories(d.dir, &error);
     if (rc == CS_OK)
@@ -308,6 +312,10 @@ static int open_batch(batch *b, const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK && authority != NULL)
         rc = cs_actor_open(&b->actor, b->authority, false, error);
     if (rc == CS_OK)
+        rc = cs_card_trust(&b->trust, arguments, error);
+    if (rc == CS_OK && b->trust == NULL && authority != NULL)
+        rc = cs_card_trust_home(&b->trust, b->authority, error);
+    if (rc == CS_OK)
         rc = cs_stop_fd_open(&b->stop_fd, error);
     b->timeout_ms = seconds * 1000;
     b->deadline = cs_monotonic_ms() + b->timeout_ms;
@@ -335,6 +343,7 @@ int cs_card_batch(const cs_arguments *arguments, cs_error *error)
         (void)close(b.stop_fd);
     cs_actor_free(&b.actor);
     cs_home_free(&b.authority);
+    cs_trust_free(&b.trust);
     cs_card_list_free(&b.list);
     return rc;
 }

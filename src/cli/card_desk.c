@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/card_desk.h"
 
+#include "cli/card_trust.h"
 #include "service/files.h"
 
 #include <chartseal/secret.h>
@@ -174,6 +175,8 @@ int cs_desk_finish(cs_desk *d, const char *sign_file, const char *agree_file, cs
         rc = read_pem(&agree, agree_file, "CERTIFICATE", error);
     if (rc == CS_OK)
         rc = cs_piv_check_certificates(d->run, cs_view_buf(&sign), cs_view_buf(&agree), error);
+    if (rc == CS_OK)
+        rc = cs_card_check_trusted(d, cs_view_buf(&sign), cs_view_buf(&agree), error);
     if (rc == CS_OK)
         rc = write_pem(d, "sign.pem", "CERTIFICATE", cs_view_buf(&sign), error);
     if (rc == CS_OK)

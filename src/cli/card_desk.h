@@ -19,6 +19,7 @@
 typedef struct cs_desk {
     const char *dir;
     const char *name, *id; /* the doctor's */
+    const cs_trust *trust; /* who may have issued certificates (card_trust.h); NULL: not checked */
     cs_piv *card;
     cs_piv_run *run;
 } cs_desk;

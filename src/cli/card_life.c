@@ -2,6 +2,7 @@
 /* What a doctor's card needs while it is in use: change-pin, unblock, renew. */
 #include "cli/card_verbs.h"
 
+#include "cli/card_trust.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
 #include "token/pin.h"
@@ -175,6 +176,20 @@ static int renew_requests(cs_desk *d, const cs_arguments *arguments, cs_error *e
     return rc;
 }
 
+static int finish(cs_desk *d, const cs_arguments *arguments, cs_error *error)
+{
+    cs_trust *trust = NULL;
+    int rc = cs_card_trust(&trust, arguments, error);
+
+    d->trust = trust;
+    if (rc == CS_OK)
+        rc = cs_desk_finish(d, cs_arg(arguments, "sign-certificate"),
+            cs_arg(arguments, "agree-certificate"), error);
+    d->trust = NULL;
+    cs_trust_free(&trust);
+    return rc;
+}
+
 static int renew(cs_desk *d, const cs_arguments *arguments, cs_error *error)
 {
     bool new_keys = cs_arg_flag(arguments, "new-keys");
@@ -187,7 +202,7 @@ static int renew(cs_desk *d, const cs_arguments *arguments, cs_error *error)
     if (rc != CS_OK)
         return rc;
     if (sign != NULL)
-        return cs_desk_finish(d, sign, cs_arg(arguments, "agree-certificate"), error);
+        return finish(d, arguments, error);
     if (new_keys)
         rc = cs_piv_renew_keys(d->card, d->run, cs_desk_save, d, error);
     return rc == CS_OK ? renew_requests(d, arguments, error) : rc;
@@ -257,6 +272,7 @@ const cs_option cs_card_renew_options[] = {
     {"pin-file", "FILE", false, "the PIN, for the request; otherwise that of the PIN letter"},
     {"ask-pin", NULL, false, "the PIN is asked for"},
     CS_CARD_CERTIFICATE_OPTIONS,
+    CS_CARD_TRUST_OPTIONS,
     FORCE_OPTION,
     CS_CARD_READER_OPTION,
     CS_JSON_OPTION,

@@ -2,6 +2,7 @@
 #include "cli/card_verbs.h"
 
 #include "cli/card_desk.h"
+#include "cli/card_trust.h"
 #include "cli/home_options.h"
 #include "cli/output.h"
 #include "service/files.h"
@@ -31,11 +32,18 @@ static int make(cs_desk *d, cs_error *error)
 
 static int finish(cs_desk *d, const cs_arguments *arguments, cs_error *error)
 {
-    int rc = cs_desk_write_letter(d, error);
+    cs_trust *trust = NULL;
+    int rc = cs_card_trust(&trust, arguments, error);
 
-    return rc == CS_OK ? cs_desk_finish(d, cs_arg(arguments, "sign-certificate"),
-                             cs_arg(arguments, "agree-certificate"), error)
-                       : rc;
+    d->trust = trust;
+    if (rc == CS_OK)
+        rc = cs_desk_write_letter(d, error);
+    if (rc == CS_OK)
+        rc = cs_desk_finish(d, cs_arg(arguments, "sign-certificate"),
+            cs_arg(arguments, "agree-certificate"), error);
+    d->trust = NULL;
+    cs_trust_free(&trust);
+    return rc;
 }
 
 static int report(const cs_desk *d, const cs_arguments *arguments, cs_error *error)
@@ -124,6 +132,7 @@ const cs_option cs_card_provision_options[] = {
     {"authority", "DIR", false, "of a batch: certified at this home of the authority"},
     {"timeout", "S", false, "of a batch: end when no card came for so long; 3600"},
     CS_CARD_CERTIFICATE_OPTIONS,
+    CS_CARD_TRUST_OPTIONS,
     CS_CARD_READER_OPTION,
     CS_JSON_OPTION,
     CS_OPTIONS_END,

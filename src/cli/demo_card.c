@@ -176,7 +176,8 @@ int demo_make_card(demo *me, const char *name, cs_error *error)
     char dir[CS_PATH_MAX], request[CS_PATH_MAX], agree[CS_PATH_MAX], record[CS_PATH_MAX];
     char sign_out[CS_PATH_MAX], agree_out[CS_PATH_MAX];
     const char *keys[] = {"card", "provision", "--dir", dir, "--name", name, "--id", me->doctor_id,
-        "--json", NULL, NULL, NULL, NULL, NULL};
+        "--json", NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+    char ca[CS_PATH_MAX];
     json_t *answer = NULL;
     int rc;
 
@@ -184,6 +185,7 @@ int demo_make_card(demo *me, const char *name, cs_error *error)
     demo_path(me, CS_HOME_DOCTOR, "card/sign.csr", request);
     demo_path(me, CS_HOME_DOCTOR, "card/agree.pub", agree);
     demo_path(me, CS_HOME_DOCTOR, "card/record", record);
+    demo_path(me, CS_HOME_AUTHORITY, "certificate.pem", ca);
     demo_path(me, CS_HOME_AUTHORITY, "doctor.pem", sign_out);
     demo_path(me, CS_HOME_AUTHORITY, "doctor-agree.pem", agree_out);
     rc = demo_run(me, "card provision", keys, DEMO_STEP_MS, NULL, error);
@@ -195,6 +197,8 @@ int demo_make_card(demo *me, const char *name, cs_error *error)
     keys[10] = sign_out;
     keys[11] = "--agree-certificate";
     keys[12] = agree_out;
+    keys[13] = "--trust";
+    keys[14] = ca;
     if (rc == CS_OK)
         rc = demo_run(me, "card provision", keys, DEMO_STEP_MS, NULL, error);
     if (rc == CS_OK)

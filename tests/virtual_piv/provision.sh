@@ -63,8 +63,61 @@ refused 4 "another key" provision --dir "$dir" --sign-certificate "$work/agree.p
 issue "$dir/agree.pub" "Dr. Ada" digitalSignature "$work/wrong.pem"
 refused 4 "key usage" provision --dir "$dir" --sign-certificate "$work/sign.pem" \
     --agree-certificate "$work/wrong.pem"
+echo "# certificates that the desk would be refused with"
+# of_authority SUBJECT KEY USAGE OUT [EXTENSION]
+of_authority() {
+    printf 'keyUsage = critical, %s\n%s\n' "$3" "${5:-}" >"$work/extensions"
+    openssl x509 -req -in "$work/any.csr" -force_pubkey "$2" -subj "$1" -days "${days:-30}" \
+        -CA "$work/ca.pem" -CAkey "$work/ca.key" -set_serial "${serial:-7}" \
+        -extfile "$work/extensions" -out "$4" 2>/dev/null
+}
+good="/OU=doctor/CN=Dr. Ada/serialNumber=D-17"
+certified() { # SIGN-SUBJECT [SIGN-EXTENSION [AGREE-SUBJECT]]
+    of_authority "$1" "$work/sign.pub" digitalSignature "$work/s.pem" "${2:-}"
+    of_authority "${3:-$good}" "$dir/agree.pub" keyAgreement "$work/a.pem"
+}
+trusted() { # CRL-FILE, or ""
+    local crl=()
+    [ -z "$1" ] || crl=(--crl "$1")
+    provision --dir "$dir" --sign-certificate "$work/s.pem" --agree-certificate "$work/a.pem" \
+        --trust "$work/ca.pem" "${crl[@]}"
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=other CA" \
+    -keyout "$work/other.key" -out "$work/other.pem" 2>/dev/null
+certified "$good"
+refused 4 "certificate to sign: the certificate is refused" \
+    provision --dir "$dir" --sign-certificate "$work/s.pem" --agree-certificate "$work/a.pem" \
+    --trust "$work/other.pem"
+refused 2 "trust" provision --dir "$dir" --sign-certificate "$work/s.pem" \
+    --agree-certificate "$work/a.pem" --crl "$work/ca.pem"
+certified "${good/D-17/D-18}"
+refused 4 "for the identity 'D-18'" trusted ""
+certified "${good/OU=doctor/OU=nurse}"
+refused 4 "organizational unit" trusted ""
+certified "${good/Dr. Ada/Dr. Bo}"
+refused 4 "is for 'Dr. Bo'" trusted ""
+certified "$good" "" "${good/D-17/D-18}"
+refused 4 "certificate to agree is for the identity" trusted ""
+certified "$good" "extendedKeyUsage = serverAuth"
+refused 4 "extended key usage" trusted ""
+certified "$good"
+of_authority "$good" "$dir/agree.pub" keyAgreement,digitalSignature "$work/a.pem"
+refused 4 "certificate to agree: its key usage" trusted ""
+certified "$good"
+printf 'R\t400101000000Z\t260101000000Z\t07\tunknown\t/CN=x\n' >"$work/index.txt"
+printf '[ca]\ndefault_ca = d\n[d]\ndatabase = %s\ndefault_md = sha256\ndefault_crl_days = 3\n' \
+    "$work/index.txt" >"$work/ca.conf"
+openssl ca -config "$work/ca.conf" -gencrl -cert "$work/ca.pem" -keyfile "$work/ca.key" \
+    -out "$work/ca.crl" 2>/dev/null
+refused 4 "revoked" trusted "$work/ca.crl"
+equal "and no certificate is on the card" "9C null,9D null" \
+    "$(told '[.slots[] | "\(.slot) \(.certificate.matches)"] | join(",")')"
+trusted "" >"$work/out" 2>"$work/err"
+equal "certificates that are in order, without a warning" "" "$(cat "$work/err")"
+
 refused 2 "give both" provision --dir "$dir" --sign-certificate "$work/sign.pem"
-provision --dir "$dir" "${finish_it[@]}" >/dev/null
+provision --dir "$dir" "${finish_it[@]}" >/dev/null 2>"$work/err"
+equal "without --trust it says what is not checked" 1 "$(grep -c "NOT checked" "$work/err")"
 equal "certificates are those of the keys" "9C yes,9D yes" \
     "$(told '[.slots[] | "\(.slot) \(.certificate.matches)"] | join(",")')"
 equal "mode of the PIN letter" 600 "$(stat -c %a "$dir/pin-letter.txt")"
