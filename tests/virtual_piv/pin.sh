@@ -327,7 +327,7 @@ never token audit --uri "$uri" --pin-file "$work/cards/D-1/pin"
 never token login --dir "$work/ek"
 refused 6 "one try for its PIN left" card change-pin --serial $((0x00c0ffee)) --pin-file "$work/cards/D-1/pin" \
     --new-pin-file "$work/so.pin"
-refused 6 "one try for its PIN left" card renew --dir "$work/cards/D-1"
+refused 6 "is not sent again" card renew --dir "$work/cards/D-1"
 equal "nobody was asked, no PIN was sent, the try is left" "0 0 1" \
     "$(asked) $(sent "$work/card.log") $(tries)"
 cs token login --dir "$work/ek" --force-final-try >/dev/null
