@@ -24,10 +24,14 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static void before_fork(void)
 {
     (void)pthread_mutex_lock(&registry.tokens_lock);
+    for (p11_token *token = registry.tokens; token != NULL; token = token->next)
+        cs_held_pin_before_fork(token->base.held);
 }
 
 static void after_fork_in_parent(void)
 {
+    for (p11_token *token = registry.tokens; token != NULL; token = token->next)
+        cs_held_pin_after_fork(token->base.held, false);
     (void)pthread_mutex_unlock(&registry.tokens_lock);
 }
 

@@ -102,7 +102,7 @@ void p11_pool_after_fork(p11_token *token)
     token->parked = 0;
     token->generation++;
     token->lost = true;
-    cs_held_pin_after_fork(token->base.held);
+    cs_held_pin_after_fork(token->base.held, true);
     token->recovering = false;
     token->retry_at_ms = 0;
     token->backoff_ms = 0;

@@ -51,8 +51,7 @@ static int run_csr(const cs_arguments *arguments, cs_error *error)
     int rc = cs_check_output(arguments, "out", true, error);
 
     if (rc == CS_OK)
-        rc = cs_home_open(&opened.home, cs_arg(arguments, "dir"), CS_HOME_DOCTOR, error);
-
+        rc = cs_open_home(&opened, CS_HOME_DOCTOR, arguments, error);
     if (rc == CS_OK)
         rc = cs_actor_open(&opened.actor, opened.home, true, error);
     if (rc == CS_OK)

@@ -262,10 +262,18 @@ void cs_held_pin_end_visit(cs_held_pin *held)
         cs_held_pin_forget(held);
 }
 
-void cs_held_pin_after_fork(cs_held_pin *held)
+void cs_held_pin_before_fork(cs_held_pin *held)
 {
-    (void)pthread_mutex_init(&held->lock, NULL);
-    (void)pthread_cond_init(&held->changed, NULL);
-    held->watched = false;
-    wipe(held);
+    (void)pthread_mutex_lock(&held->lock);
+}
+
+/* The child has no watcher, and its condition may be one that the parent's waits for. */
+void cs_held_pin_after_fork(cs_held_pin *held, bool child)
+{
+    if (child) {
+        wipe(held);
+        held->watched = false;
+        (void)pthread_cond_init(&held->changed, NULL);
+    }
+    (void)pthread_mutex_unlock(&held->lock);
 }

@@ -38,8 +38,9 @@ bool cs_held_pin_is(cs_held_pin *held, cs_view owner);
 void cs_held_pin_forget(cs_held_pin *held);
 /* A PIN that is held for a visit goes; another stays. */
 void cs_held_pin_end_visit(cs_held_pin *held);
-/* In a child of a fork: it holds nothing, and its parent's lock counts no more. */
-void cs_held_pin_after_fork(cs_held_pin *held);
+/* Around a fork, so that nothing is half done in the child: a child holds nothing. */
+void cs_held_pin_before_fork(cs_held_pin *held);
+void cs_held_pin_after_fork(cs_held_pin *held, bool child);
 
 /* What the person who is asked for it should know: "; held until this visit is over", or nothing.
  */

@@ -6,6 +6,7 @@
 #include <p11-kit/pkcs11.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static CK_FUNCTION_LIST list;
@@ -80,7 +81,7 @@ static CK_RV close_session(CK_SESSION_HANDLE session)
 
 static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG n)
 {
-    CK_UTF8CHAR entered[] = SHIM_PAD_PIN;
+    char *entered = getenv("CS_SHIM_PAD_PIN");
     shim_orders orders;
 
     if (stopped("C_Login", &orders))
@@ -89,7 +90,9 @@ static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pi
         return real->C_Login(session, user, pin, n);
     if (pin != NULL)
         shim_note("C_Login with a PIN");
-    return real->C_Login(session, user, entered, sizeof entered - 1);
+    if (entered == NULL)
+        return CKR_FUNCTION_CANCELED;
+    return real->C_Login(session, user, (CK_UTF8CHAR *)entered, strlen(entered));
 }
 
 static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)

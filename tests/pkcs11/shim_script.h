@@ -19,11 +19,12 @@
  *     loose     search without the attribute VALUE, as tokens do that do not know it
  *     flags     add VALUE to the flags of a token's info
  *     fake      of C_WrapKey and C_UnwrapKey: what was wrapped is the name of an object, and what
- * is unwrapped is a copy of that, for keys that SoftHSM does not wrap sessions  tell VALUE as both
- * session maxima of a token serial    tell VALUE as a token's serial number pad       take a login
- * without a PIN, as if it was entered at the reader (SHIM_PAD_PIN) The file is named by
- * CS_SHIM_SCRIPT; every call's name is added to the file CS_SHIM_COUNTS; and "C_Login with a PIN",
- * where a pad is given one all the same.
+ *               is unwrapped is a copy of that, for keys that SoftHSM does not wrap
+ *     sessions  tell VALUE as both session maxima of a token
+ *     serial    tell VALUE as a token's serial number
+ *     pad       take a login without a PIN, as if that of CS_SHIM_PAD_PIN was entered at the reader
+ * The file is named by CS_SHIM_SCRIPT; every call's name is added to the file CS_SHIM_COUNTS; and
+ * "C_Login with a PIN", where a pad is given one all the same.
  */
 
 #include <stdbool.h>
@@ -37,7 +38,5 @@ typedef struct shim_orders {
 shim_orders shim_enter(const char *call);
 /* Adds a line to CS_SHIM_COUNTS. */
 void shim_note(const char *text);
-
-#define SHIM_PAD_PIN "13572468" /* the fixture's */
 
 #endif

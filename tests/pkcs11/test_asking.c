@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -330,6 +331,28 @@ static void test_file(void **state)
     close_both(&token, &key);
 }
 
+/* What a child of a fork signs with, it is asked for itself. */
+static void test_fork(void **state)
+{
+    cs_key *key;
+    cs_token *token = open_asking("visit", &key);
+    int status = 1;
+    pid_t child;
+
+    (void)state;
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(sign(key, NULL) == CS_OK && cs_token_pin_prompts(token) == 2 ? 0 : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_asked(2, NULL); /* for a login or the signature: modules differ in what a child has */
+    sign_times(key, 1);
+    assert_asked(2, NULL); /* and the parent is not */
+    close_both(&token, &key);
+}
+
 /* -- a reader's pad */
 
 static char told[8][256];
@@ -470,6 +493,7 @@ static int setup(void **state)
     (void)snprintf(path, sizeof path, "%s:/usr/bin:/bin", fx.directory);
     assert_int_equal(setenv("PATH", path, 1), 0);
     assert_int_equal(setenv("DISPLAY", ":99", 1), 0);
+    assert_int_equal(setenv("CS_SHIM_PAD_PIN", PIN, 1), 0);
     own = other_open(true);
     other_make_pair(&own, "card", 3, more, 5, &public_key, &private_key);
     other_close(&own);
@@ -502,8 +526,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_each), TEST(test_visit), TEST(test_counted), TEST(test_begin_visit),
         TEST(test_lost), TEST(test_failed), TEST(test_another_token), TEST(test_cancelled),
-        TEST(test_file), TEST(test_pad), TEST(test_pad_fails), TEST(test_pad_fails_in_use),
-        TEST(test_pad_initialise),
+        TEST(test_file), TEST(test_fork), TEST(test_pad), TEST(test_pad_fails),
+        TEST(test_pad_fails_in_use), TEST(test_pad_initialise),
         TEST(test_refused), /* the last: from then on this PIN is refused */
     };
 

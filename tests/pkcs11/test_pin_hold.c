@@ -142,10 +142,11 @@ static void test_fork(void **state)
     (void)state;
     begin(CS_PIN_HOLD_VISIT, 0, 0);
     keep(0);
+    cs_held_pin_before_fork(held);
     child = fork();
+    cs_held_pin_after_fork(held, child == 0);
     assert_true(child >= 0);
     if (child == 0) {
-        cs_held_pin_after_fork(held);
         status = take(ADA) ? 1 : 0;
         keep(0);
         status += take(ADA) ? 0 : 2;
