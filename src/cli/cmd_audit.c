@@ -215,9 +215,19 @@ static int print_exported(const cs_audit_exported *exported, const char *path,
     return CS_OK;
 }
 
+/* The log of a home whose token was lost, after its storage key came back into this one. */
+static int open_other(cs_store **store, const char *database, cs_error *error)
+{
+    cs_store_close(store);
+    if (access(database, F_OK) != 0) /* or it would be made */
+        return CS_FAIL(error, CS_E_NO_FILE, "%s cannot be read: %s", database, strerror(errno));
+    return cs_store_open(store, database, error);
+}
+
 static int run_export(const cs_arguments *arguments, cs_error *error)
 {
     const char *path = cs_arg(arguments, "out");
+    const char *database = cs_arg(arguments, "database");
     cs_home *home = NULL;
     cs_store *store = NULL;
     cs_actor *actor = NULL;
@@ -230,6 +240,8 @@ static int run_export(const cs_arguments *arguments, cs_error *error)
         rc = CS_FAIL(error, CS_E_USAGE, "--json needs --out FILE: the export is JSON by itself");
     if (rc == CS_OK)
         rc = open_log(&home, &store, arguments, error);
+    if (rc == CS_OK && database != NULL)
+        rc = open_other(&store, database, error);
     if (rc == CS_OK)
         rc = cs_actor_open(&actor, home, true, error);
     if (rc == CS_OK && path == NULL)
@@ -260,6 +272,8 @@ static const cs_option adopt_options[] = {CS_DIR_OPTION, CS_OPTIONS_END};
 static const cs_option export_options[] = {
     CS_DIR_OPTION,
     {"out", "FILE", false, "a new file (mode 0600); else standard output"},
+    {"database", "FILE", false,
+        "the log in this chartseal.db: of a home whose token was lost, before `hospital recover`"},
     {"json", NULL, false, "with --out: how many entries there are, as a JSON object"},
     CS_OPTIONS_END,
 };

@@ -164,7 +164,7 @@ static int take_notice(void *context, const cs_outbox_row *row, cs_error *error)
 static int recover_notices(recovery *r, cs_error *error)
 {
     notices state = {.r = r};
-    int rc;
+    int rc = CS_OK;
 
     do {
         state.n = 0;

@@ -227,6 +227,10 @@ cmp "$work/list.before" "$work/list.after"
 cs audit verify --dir "$work/second" >/dev/null
 cs audit export --dir "$work/second" --out "$work/events.json" >/dev/null
 grep -qF "the log of before ends at $head" "$work/events.json" || fail "the log does not say it"
+cs audit export --dir "$work/second" --database "$work/first/chartseal.db" --json \
+    --out "$work/events.before" | jq -e '.entries == '"${head%%:*}"' and .unreadable == 0' >/dev/null
+grep -q "she came unconscious" "$work/events.before" || fail "the log of before is not read"
+refused 5 "cannot be read" audit export --dir "$work/second" --database "$work/none.db"
 
 cs hospital notices --dir "$work/second" --json | jq -e '.notices[0].reason == "she came unconscious"' \
     >/dev/null || fail "a notice was lost"
@@ -254,13 +258,61 @@ is_made third
 
 say "a cloud: SoftHSM does not wrap s, and says so before there is a token"
 with pc cloud 2 2 --share-dirs "$work/shares-pc" >/dev/null
-refused_with 7 "master key s can have no backup" pc cloud 2 2 --shares "$(all pc 1 2)"
+refused_with 7 "master key s can have no backup.*CKR_KEY_NOT_WRAPPABLE" pc cloud 2 2 --shares "$(all pc 1 2)"
 [ "$(softhsm2-util --show-slots | grep -cE 'Label: *pc *$')" -eq 0 ] || fail "a token was made"
 [ "$(softhsm2-util --show-slots | grep -cE 'Label: *pc-2 *$')" -eq 1 ]
 ceremony pc cloud 2 2 --start-over --share-dirs "$work/shares-pc" >/dev/null
 ceremony pc cloud 2 2 --shares "$(both pc 1 2)" >/dev/null
 combine pc 1 2
 is_made pc
+
+say "at the one screen of a room, restored with a new backup"
+PYTHONPATH=$(dirname "$0") PYTHONDONTWRITEBYTECODE=1 python3 - "$chartseal" "$work" "$module" <<'PYTHON'
+import re, sys
+from screen import Screen
+chartseal, work, module = sys.argv[1:]
+kinds = ("user-pin", "so-pin", "wrapping-key")
+
+def of_first(operator):
+    lines = open("%s/shares-first/operator-%d.wrapping-key" % (work, operator)).read().splitlines()
+    return [line for line in lines if not line.startswith("#")][0]
+
+screen = Screen([chartseal, "hospital", "ceremony", "--dir", work + "/typed", "--id", "first.example",
+    "--module", module, "--label", "typed", "--operators", "2", "--needed", "2", "--pin-file", work + "/typed.pin",
+    "--cloud-file", work + "/cloud/cloud.cbor", "--authority", work + "/board/certificate.pem",
+    "--backup", work + "/typed.backup", "--rehearse-label", "typed-2", "--restore", work + "/first.backup"])
+shares = {}
+for operator in (1, 2):
+    screen.until("operator %d of 2: come" % operator)
+    screen.type("")
+    for kind in kinds:
+        shown = screen.until("Enter clears the screen")
+        found = re.search(kind + r" of token typed: share of operator %d of 2\s+([0-9a-f ]+)\r" % operator, shown)
+        shares[operator, kind] = " ".join(found.group(1).split())
+        screen.type("")
+for kind in kinds:
+    for operator in (1, 2):
+        screen.until("%s share of an operator (%d of 2)" % (kind, operator))
+        screen.type(shares[operator, kind])
+screen.until("the ceremony that the backup was made in")
+screen.type("")
+for turn, operator in enumerate((3, 1), 1):
+    screen.until("wrapping-key share of an operator (%d of 2)" % turn)
+    screen.type(of_first(operator))
+screen.until("the rehearsal: wrapping-key shares again")
+screen.type("")
+for turn, operator in enumerate((2, 1), 1):
+    screen.until("wrapping-key share of an operator (%d of 2)" % turn)
+    screen.type(shares[operator, "wrapping-key"])
+shown, status = screen.end()
+for said in ("made the token typed", "HAS LEFT its token once", "COMES FROM A BACKUP"):
+    if status != 0 or said not in shown:
+        sys.exit("status %d, no '%s': %s" % (status, said, shown))
+for share in shares.values():
+    if share in shown or share.replace(" ", "") in shown:
+        sys.exit("a typed share was echoed")
+PYTHON
+[ "$(jq -r .storage_check "$work/typed/config.json")" = "$check" ] || fail "another storage key"
 
 say "killed at each step, and gone on with"
 module=$shim # a script in CS_SHIM_SCRIPT says where it kills; without one it passes all on
@@ -324,15 +376,15 @@ kill_at() { # WHAT: the second run
     clear_victim
 }
 
-# Every file, and every call that changes a token or logs in.
+# Calls that change a token; and every file, where `files` is not empty.
 sweep() { # CALL...
-    local n call count files
+    local n call count written
     first_run >/dev/null
     rm -f "$work/renames" "$work/calls"
     CS_COUNT_RENAMES=$work/renames CS_SHIM_COUNTS=$work/calls second_run >/dev/null
-    files=$(wc -l <"$work/renames")
+    written=${files:+$(wc -l <"$work/renames")}
     clear_victim
-    for ((n = 1; n <= files; n++)); do
+    for ((n = 1; n <= ${written:-0}; n++)); do
         first_run >/dev/null
         CS_KILL_RENAME=$n kill_at "file $n"
     done
@@ -347,10 +399,21 @@ sweep() { # CALL...
     done
 }
 
-sweep C_InitToken C_InitPIN C_CreateObject C_GenerateKey C_GenerateKeyPair C_WrapKey C_UnwrapKey \
-    C_SetAttributeValue C_DestroyObject
-say "$kills kills"
+for n in 6 7 8; do # while the wrapping-key shares are written: those of before are void
+    status=0
+    CS_KILL_RENAME=$n first_run >"$work/killed.out" 2>&1 || status=$?
+    [ "$status" -eq 137 ] || fail "the first run was not killed at file $n: $(cat "$work/killed.out")"
+    kills=$((kills + 1))
+    first_run >/dev/null
+    until_made "file $n of the first run"
+    is_whole "file $n of the first run"
+    clear_victim
+done
+files=
+sweep C_GenerateKey C_WrapKey
+files=yes # a restoration with a backup does all that a backup does
 extra=(--restore "$work/first.backup" --restore-shares "$(shares first wrapping-key 1 3)")
 ids[victim]=first.example
-sweep C_CreateObject C_WrapKey C_UnwrapKey C_SetAttributeValue
-say "$kills with those of a restoration"
+sweep C_InitToken C_InitPIN C_CreateObject C_GenerateKeyPair C_WrapKey C_UnwrapKey \
+    C_SetAttributeValue C_DestroyObject
+say "$kills kills"

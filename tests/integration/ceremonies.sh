@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Ceremonies, for the tests that hold some; to be sourced after parties.sh.
+# shellcheck disable=SC2154 # what parties.sh sets
 
 # ceremony NAME ROLE NEEDED OPERATORS [OPTION...]: one run, with the token NAME, the home
 # $work/NAME, shares in $work/shares-NAME; of NAME.example, or who ids says

@@ -271,37 +271,13 @@ cs token init --module "$module" --label taken --so-pin-file "$work/foreign" \
 refused_ceremony 6 "refuses the PIN" taken cloud 2 2 --shares "$(both taken 1 2)"
 
 say "at the one screen of a room"
-python3 - "$chartseal" "$work" "$module" <<'PYTHON'
-import os, pty, re, select, subprocess, sys, time
+PYTHONPATH=$(dirname "$0") PYTHONDONTWRITEBYTECODE=1 python3 - "$chartseal" "$work" "$module" <<'PYTHON'
+import os, re, subprocess, sys
+from screen import Screen
 chartseal, work, module = sys.argv[1:]
 command = [chartseal, "cloud", "ceremony", "--dir", work + "/typed", "--id", "typed.example", "--module", module,
     "--label", "typed", "--operators", "3", "--needed", "2", "--pin-file", work + "/typed.pin",
     "--authority", work + "/board/certificate.pem", "--crl", work + "/board/crl.pem"]
-
-class Screen:
-    def __init__(self, command):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execv(command[0], command)
-        self.text = ""
-    def until(self, words):
-        end = time.time() + 60
-        while words not in self.text:
-            if time.time() > end or not select.select([self.fd], [], [], 60)[0]:
-                sys.exit("no '%s' on the screen: %r" % (words, self.text))
-            try:
-                self.text += os.read(self.fd, 4096).decode()
-            except OSError:
-                break
-        at = self.text.find(words) + len(words) if words in self.text else len(self.text)
-        shown, self.text = self.text[:at], self.text[at:]
-        return shown
-    def type(self, line):
-        time.sleep(0.1) # the terminal drops what is typed before the echo is off
-        os.write(self.fd, (line + "\r").encode())
-    def end(self):
-        shown = self.until("\0never")
-        return shown, os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 screen = Screen(command)
 shares = {}

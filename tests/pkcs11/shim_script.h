@@ -18,8 +18,7 @@
  *     hide      say nothing of the attribute VALUE, as if the token did not know it
  *     loose     search without the attribute VALUE, as tokens do that do not know it
  *     flags     add VALUE to the flags of a token's info
- *     fake      of C_WrapKey and C_UnwrapKey: what was wrapped is the name of an object, and what
- *               is unwrapped is a copy of that, for keys that SoftHSM does not wrap
+ *     fake      wrap and unwrap by making a copy, for keys that SoftHSM does not wrap
  *     sessions  tell VALUE as both session maxima of a token
  *     serial    tell VALUE as a token's serial number
  *     pad       take a login without a PIN, as if that of CS_SHIM_PAD_PIN was entered at the reader

@@ -124,6 +124,37 @@ static void test_text(void **state)
     cs_secret_free(&shares);
 }
 
+/* A wrapping key is shared like a PIN, and its shares are no PIN's. */
+static void test_kinds(void **state)
+{
+    cs_share *shares = cs_secret_new(2 * sizeof *shares);
+    cs_share mixed[2], back;
+    cs_pin pin = {0};
+
+    (void)state;
+    assert_ok(cs_share_make(shares, CS_SHARE_WRAPPING_KEY, id, 32, 2, 2, error));
+    assert_ok(cs_share_combine(&pin, shares, 2, error));
+    assert_int_equal(pin.n, 64);
+    cs_pin_free(&pin);
+    mixed[0] = shares[0];
+    mixed[1] = shares[1];
+    mixed[1].kind = CS_SHARE_USER_PIN;
+    assert_fails(CS_E_PIN_WRONG, cs_share_combine(&pin, mixed, 2, error));
+    mixed[0].kind = CS_SHARE_USER_PIN; /* both: what is inside tells */
+    assert_fails(CS_E_PIN_WRONG, cs_share_combine(&pin, mixed, 2, error));
+    for (unsigned kind = 0; kind <= CS_SHARE_KIND_LAST + 1; kind++) {
+        cs_buf text = {.guarded = true};
+
+        mixed[0].kind = (cs_share_kind)kind;
+        assert_ok(cs_share_print(&text, &mixed[0], error));
+        assert_int_equal(cs_share_parse(&back, cs_view_buf(&text), NULL),
+            kind >= CS_SHARE_USER_PIN && kind <= CS_SHARE_KIND_LAST ? CS_OK : CS_E_MALFORMED);
+        cs_buf_free(&text);
+    }
+    assert_string_equal(cs_share_kind_name(CS_SHARE_WRAPPING_KEY), "wrapping-key");
+    cs_secret_free(&shares);
+}
+
 static void test_limits(void **state)
 {
     cs_share *out = cs_secret_new((CS_SHARES_MAX + 1) * sizeof *out);
@@ -145,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_any_that_suffice),
         cmocka_unit_test(test_what_does_not_fit),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_limits),
     };
 
