@@ -215,9 +215,34 @@ head=$(cs audit verify --dir "$work/first" --json | jq -r .head)
 refused 2 "this home's own" hospital recover --dir "$work/second" \
     --database "$work/second/chartseal.db"
 refused 5 "cannot be read" hospital recover --dir "$work/second" --database "$work/none.db"
+# a database that somebody has worked on, its oldest record: a chunk, a header, a record in another patient's row
+for way in chunk header row; do
+    cp "$work/first/chartseal.db" "$work/worked-on.db"
+    python3 - "$work/worked-on.db" $way <<'PYTHON'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+if sys.argv[2] == "row":
+    n, own = db.execute("SELECT number, row_key FROM record ORDER BY 1 LIMIT 1").fetchone()
+    other, = db.execute("SELECT row_key FROM record WHERE row_key <> ? LIMIT 1", (own,)).fetchone()
+    db.execute("UPDATE record SET row_key = ? WHERE number = ?", (other, n))
+else:
+    table = "chunk" if sys.argv[2] == "chunk" else "record"
+    place = "place" if table == "chunk" else "number"
+    n, sealed = db.execute("SELECT %s, sealed FROM %s ORDER BY 1 LIMIT 1" % (place, table)).fetchone()
+    sealed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    db.execute("UPDATE %s SET sealed = ? WHERE %s = ?" % (table, place), (sealed, n))
+db.commit()
+PYTHON
+    refused 9 "record [0-9a-f]\{32\}: " hospital recover --dir "$work/second" \
+        --database "$work/worked-on.db"
+    mv "$work/refused.err" "$work/refused.$way"
+done
+grep -q "another patient's row" "$work/refused.row" || fail "$(cat "$work/refused.row")"
+kept=$(cs hospital status --dir "$work/second" --json | jq .record)
+[ "$kept" -lt 5 ] || fail "a record that was worked on is kept"
 cs hospital recover --dir "$work/second" --database "$work/first/chartseal.db" --json \
     >"$work/recovered.json"
-jq -e --arg head "$head" '.records == 5 and .there == 0 and .notices == 1 and .old_head == $head' \
+jq -e --arg head "$head" --argjson kept "$kept" '.records + $kept == 5 and .there == $kept and .notices == 1 and .old_head == $head' \
     "$work/recovered.json" >/dev/null || fail "$(cat "$work/recovered.json")"
 cs hospital recover --dir "$work/second" --database "$work/first/chartseal.db" --json |
     jq -e '.records == 0 and .there == 5' >/dev/null || fail "a second recovery is another"

@@ -100,12 +100,32 @@ static void test_deliveries(void **state)
     cs_token_close(&token);
 }
 
+/* A kind of token that knows nothing of it, as a TPM does not. */
+static void test_no_wrapping(void **state)
+{
+    cs_token *token = cs_soft_token_new();
+    uint8_t some[CS_WRAPPING_KEY_SIZE] = {1};
+    const cs_unwrapping from = {.key = some, .wrapped = CS_VIEW_ARRAY(some)};
+    cs_buf wrapped = {0};
+    cs_key *key;
+
+    (void)state;
+    assert_fails(CS_E_TOKEN_UNSUITABLE,
+        cs_key_generate_wrapped(&key, &wrapped, token, NULL, "k", CS_USE_PRF, 0, error));
+    assert_null(key);
+    assert_fails(
+        CS_E_TOKEN_UNSUITABLE, cs_key_unwrap(&key, token, &from, "k", CS_USE_PRF, 0, error));
+    assert_null(key);
+    cs_token_close(&token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verbs),
         cmocka_unit_test(test_fails_on_demand),
         cmocka_unit_test(test_deliveries),
+        cmocka_unit_test(test_no_wrapping),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
