@@ -97,7 +97,8 @@ typedef struct findings {
     const char *sealed_label;             /* NULL: S_X is not sealed */
     const char *decrypt_uri, *scalar_uri; /* NULL: the home names none */
     const char *endorsement;              /* what others can know of this TPM; empty: no TPM */
-    const cs_home *home; /* NULL: of no home; what a home says of its keys is not known */
+    const cs_home *home;     /* NULL: of no home; what a home says of its keys is not known */
+    uint8_t sign_public[65]; /* of the home's signing key; zeros: it is not there */
     cs_error *error;
 } findings;
 
@@ -211,6 +212,10 @@ static int examine_key(void *context, const cs_key_info *info)
     const cs_key_info issued = as_issued(info);
     int rc = add_key(found, is_scalar && info->local ? &issued : info, info->label, "token");
 
+    if (found->home != NULL && cs_home_text(found->home, "keys.sign") != NULL &&
+        strcmp(cs_home_text(found->home, "keys.sign"), info->uri) == 0 &&
+        info->public_key_size == sizeof found->sign_public)
+        memcpy(found->sign_public, info->public_key, sizeof found->sign_public);
     if (is_exposed(found, info))
         found->exposed++;
     if (rc == CS_OK && found->sealed_label != NULL && found->decrypt_uri != NULL &&
@@ -346,6 +351,8 @@ static int run_audit(const cs_arguments *arguments, cs_error *error)
         rc = cs_token_list_keys(token, examine_key, &found, error);
     if (rc == CS_OK)
         rc = examine_endorsement(&found, token);
+    if (rc == CS_OK && home != NULL)
+        rc = cs_survivor_check_transcript(home, CS_VIEW_ARRAY(found.sign_public), error);
     if (rc == CS_OK)
         rc = report_keys(&found, cs_arg_flag(arguments, "json"), error);
     cs_token_close(&token);

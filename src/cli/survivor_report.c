@@ -3,6 +3,9 @@
 
 #include "cli/output.h"
 #include "service/own_keys.h"
+#include "service/transcript.h"
+
+#include <string.h>
 
 static json_t *copy_of(const json_t *noted)
 {
@@ -17,6 +20,42 @@ int cs_survivor_report(json_t *report, const cs_home *home, cs_error *error)
         json_object_set_new(report, "restored", copy_of(cs_own_restored(home))) != 0)
         return CS_FAIL(error, CS_E_MEMORY, "no memory for a report");
     return CS_OK;
+}
+
+static bool same_digest(const json_t *noted, const cs_transcript *transcript, const char *step)
+{
+    const char *here = json_string_value(json_object_get(noted, "sha256"));
+    const char *there =
+        json_string_value(json_object_get(cs_transcript_last(transcript, step), "sha256"));
+
+    return noted == NULL || (here != NULL && there != NULL && strcmp(here, there) == 0);
+}
+
+int cs_survivor_check_transcript(const cs_home *home, cs_view sign_public, cs_error *error)
+{
+    const json_t *backup = cs_own_backup(home), *restored = cs_own_restored(home);
+    cs_transcript *transcript = NULL;
+    uint8_t signer[CS_PUK_SIZE], own[CS_PUK_SIZE];
+    char path[CS_PATH_MAX];
+    int rc;
+
+    if (backup == NULL && restored == NULL)
+        return CS_OK;
+    cs_home_path(home, CS_TRANSCRIPT_NAME, path);
+    rc = cs_transcript_open(&transcript, path, error);
+    if (rc == CS_OK)
+        rc = cs_transcript_signer(transcript, signer, error);
+    if (rc == CS_OK)
+        rc = cs_p256_compress(own, sign_public, error);
+    if (rc == CS_OK &&
+        (memcmp(signer, own, sizeof own) != 0 || !same_digest(backup, transcript, "backup") ||
+            !same_digest(restored, transcript, "restore")))
+        rc = CS_FAIL(error, CS_E_KEY_EXPOSED,
+            "%s/config.json says of %s what the transcript of its ceremony does not; find out who "
+            "has altered it",
+            home->dir, cs_own_survivor(home->kind)->what);
+    cs_transcript_free(&transcript);
+    return rc;
 }
 
 static const char *text_of(char *out, size_t size, const json_t *noted, const char *name)

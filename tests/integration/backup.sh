@@ -85,6 +85,15 @@ refused 7 "could be read out once" hospital status --dir "$work/other"
 status=0
 cs token audit --dir "$work/other" >"$work/refused.out" 2>&1 || status=$?
 [ "$status" -eq 7 ] || fail "an audit of a home that did not choose it: $status"
+# nor by a word in config.json that no ceremony has written
+for change in '.backup.sha256 = "00"' '.restored = .backup'; do
+    jq "$change" "$work/first/config.json" >"$work/other/config.json"
+    refused 7 "what the transcript of its ceremony does not" token audit --dir "$work/other"
+done
+cp "$work/first/config.json" "$work/other/config.json"
+cs token audit --dir "$work/other" >/dev/null
+sed -i '$d' "$work/other/ceremony.transcript" # its signature
+refused 4 "is not signed" token audit --dir "$work/other"
 rm -r "$work/other"
 
 say "records, and then the token is lost"
