@@ -40,6 +40,18 @@ typedef struct load {
 
 /* -- before the card is asked */
 
+/* Cards that take an X25519 key are newer than Debian 12's libykpiv, which knows RSA, P-256 and
+ * P-384. */
+static int check_suite(const cs_home *home, cs_error *error)
+{
+    if (home->suite != CS_SUITE_P256)
+        return CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
+            "S_D of suite %s stays sealed to 9D: a PIV card takes keys of P-256, and an X25519 key "
+            "is none; nothing was done",
+            cs_suite_name(home->suite));
+    return CS_OK;
+}
+
 static int open_places(load *l, cs_error *error)
 {
     const char *pin_file = cs_arg(l->arguments, "pin-file");
@@ -49,6 +61,8 @@ static int open_places(load *l, cs_error *error)
         rc = cs_desk_read_run(&l->desk, error);
     if (rc == CS_OK)
         rc = cs_home_open(&l->home, cs_arg(l->arguments, "home"), CS_HOME_DOCTOR, error);
+    if (rc == CS_OK)
+        rc = check_suite(l->home, error);
     if (rc == CS_OK && pin_file != NULL) {
         l->home->pin.kind = CS_PIN_FILE;
         if (snprintf(l->home->pin.path, sizeof l->home->pin.path, "%s", pin_file) >=
@@ -64,17 +78,12 @@ static void close_party(load *l)
     cs_token_shutdown(); /* OpenSC looks at a card once */
 }
 
-/* The suite is the cloud's. libykpiv of Debian 12 imports keys of P-256, P-384 and RSA alone. */
+/* Registered, and with the card of the record. */
 static int check_party(const load *l, cs_error *error)
 {
     const cs_actor *actor = l->actor;
     int rc = cs_actor_wants_registration(actor, error);
 
-    if (rc == CS_OK && actor->credential.y.suite != CS_SUITE_P256)
-        rc = CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
-            "S_D of suite %s stays sealed to 9D: a PIV card takes keys of P-256, and an X25519 key "
-            "is none; nothing was done",
-            cs_suite_name(actor->credential.y.suite));
     if (rc == CS_OK && (!cs_own_is_public(actor->sign, l->desk.run->sign_puk) ||
                            !cs_own_is_public(actor->decrypt, l->desk.run->agree_puk)))
         rc = CS_FAIL(error, CS_E_KEY_MISSING,

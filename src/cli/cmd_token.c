@@ -174,15 +174,18 @@ static int add_key(findings *found, const cs_key_info *info, const char *name, c
 {
     char room[3];
     const char *slot = slot_of(found, name, room);
-    bool loaded = slot != NULL && info->use == CS_USE_SCALAR; /* by a desk, over PC/SC */
-    json_t *entry =
-        json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:s, s:b}",
-            "name", name, "slot", slot, "uri", info->uri, "use", cs_use_name(info->use), "custody",
-            custody, "delivery", loaded ? "imported" : cs_key_delivery(info), "sensitive",
-            info->sensitive, "extractable", info->extractable, "local", info->local,
-            "always_sensitive", info->always_sensitive, "never_extractable",
-            info->never_extractable, "wrap_with_trusted", info->wrap_with_trusted, "left",
-            left_how(found, info), "attributes", info->attributes, "attestable", info->attestable);
+    bool retired = slot != NULL && slot == room;
+    /* a desk brings S_D there over PC/SC, and OpenSC's word is no word about the others */
+    const char *delivery = !retired                     ? cs_key_delivery(info)
+                           : info->use == CS_USE_SCALAR ? "imported"
+                                                        : "unknown";
+    json_t *entry = json_pack(
+        "{s:s, s:s?, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:s, s:b}", "name",
+        name, "slot", slot, "uri", info->uri, "use", cs_use_name(info->use), "custody", custody,
+        "delivery", delivery, "sensitive", info->sensitive, "extractable", info->extractable,
+        "local", info->local, "always_sensitive", info->always_sensitive, "never_extractable",
+        info->never_extractable, "wrap_with_trusted", info->wrap_with_trusted, "left",
+        left_how(found, info), "attributes", info->attributes, "attestable", info->attestable);
 
     if (json_array_append_new(found->keys, entry) != 0)
         return CS_FAIL(
