@@ -12,10 +12,15 @@ usage: with_readers.sh COMMAND [ARGUMENT...]
 
 Gives the command: OPENSC_CONF; OPENSC_MODULE, the path of opensc-pkcs11.so; READERS_LOG, what pcscd
 had to say; READERS_PID, its process.
+
+Takes, for what is elsewhere: READERS_DRIVER, vpcd's; READERS_PATH, where programs are looked for;
+READERS_MODULES, where opensc-pkcs11.so may be.
 TEXT
 }
 
-driver=/usr/lib/pcsc/drivers/serial/libifdvpcd.so
+driver=${READERS_DRIVER:-/usr/lib/pcsc/drivers/serial/libifdvpcd.so}
+modules=${READERS_MODULES:-/usr/lib/*/opensc-pkcs11.so /usr/lib/opensc-pkcs11.so
+    /usr/lib64/opensc-pkcs11.so /usr/local/lib/opensc-pkcs11.so}
 inside=CS_INSIDE_READERS
 
 skip() {
@@ -25,8 +30,7 @@ skip() {
 
 find_module() {
     local path
-    for path in /usr/lib/*/opensc-pkcs11.so /usr/lib/opensc-pkcs11.so /usr/lib64/opensc-pkcs11.so \
-        /usr/local/lib/opensc-pkcs11.so; do
+    for path in $modules; do
         if [ -e "$path" ]; then
             echo "$path"
             return
@@ -49,7 +53,7 @@ enter() {
 }
 
 look_for_parts() {
-    PATH=$PATH:/usr/sbin:/sbin
+    PATH=${READERS_PATH:-$PATH:/usr/sbin:/sbin}
     command -v pcscd >/dev/null || skip "no pcscd; install the package pcscd"
     [ -e "$driver" ] || skip "no vpcd; install the package vsmartcard-vpcd"
     command -v ip >/dev/null || skip "no ip; install the package iproute2"
