@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define PEM_FILE_MAX (2 * (size_t)CS_CRL_MAX)
+#define OF_CERTIFICATE "certificate" /* the responder that it names */
 #define HOUR_MS INT64_C(3600000)
 #define SOON_MS ((int64_t)86400000) /* a day: somebody can still get a new list */
 
@@ -20,7 +21,7 @@ const cs_option cs_trust_options[] = {
     {"ocsp", "POLICY", false, "answers that come with certificates: required, or preferred"},
     {"ocsp-max-age", "HOURS", false, "how old an answer may be that counts; 24 at first"},
     {"ocsp-url", "URL", false,
-        "the responder for this party's own certificate, instead of the one it names"},
+        "the responder for this party's own certificate; certificate: the one that it names"},
     CS_JSON_OPTION,
     CS_OPTIONS_END,
 };
@@ -86,6 +87,7 @@ static int set_ocsp(cs_home *home, const cs_arguments *arguments, cs_error *erro
 {
     const char *word = cs_arg(arguments, "ocsp");
     const char *url = cs_arg(arguments, "ocsp-url");
+    bool of_certificate = url != NULL && strcmp(url, OF_CERTIFICATE) == 0;
     cs_ocsp_policy policy;
     int64_t hours;
     int rc = cs_home_ocsp(&policy, home, error);
@@ -93,9 +95,10 @@ static int set_ocsp(cs_home *home, const cs_arguments *arguments, cs_error *erro
     if (rc == CS_OK && word != NULL && strcmp(word, "required") != 0 &&
         strcmp(word, "preferred") != 0)
         rc = CS_FAIL(error, CS_E_USAGE, "--ocsp is required or preferred, not '%s'", word);
-    if (rc == CS_OK && url != NULL && url[0] != '\0' && strncmp(url, "http://", 7) != 0 &&
+    if (rc == CS_OK && url != NULL && !of_certificate && strncmp(url, "http://", 7) != 0 &&
         strncmp(url, "https://", 8) != 0)
-        rc = CS_FAIL(error, CS_E_USAGE, "--ocsp-url begins with http:// or https://");
+        rc = CS_FAIL(
+            error, CS_E_USAGE, "--ocsp-url begins with http:// or https://, or is 'certificate'");
     if (rc == CS_OK)
         rc = cs_arg_number(
             &hours, arguments, "ocsp-max-age", 0, 1, CS_OCSP_AGE_MAX_MS / HOUR_MS, error);
@@ -108,7 +111,7 @@ static int set_ocsp(cs_home *home, const cs_arguments *arguments, cs_error *erro
     if (word != NULL || hours != 0)
         rc = cs_home_set_ocsp(home, policy, error);
     if (rc == CS_OK && url != NULL)
-        rc = cs_home_set_text(home, "ocsp.url", url, error);
+        rc = cs_home_set_text(home, "ocsp.url", of_certificate ? "" : url, error);
     return rc == CS_OK ? cs_home_save(home, error) : rc;
 }
 

@@ -21,7 +21,7 @@ static int find_responder(char url[CS_OCSP_URL_SIZE], const cs_actor *actor, cs_
 {
     const char *configured = cs_home_text(actor->home, "ocsp.url");
 
-    if (configured == NULL)
+    if (configured == NULL || configured[0] == '\0')
         return cs_ocsp_url(url, cs_view_buf(&actor->certificate), error);
     if (snprintf(url, CS_OCSP_URL_SIZE, "%s", configured) >= CS_OCSP_URL_SIZE)
         return CS_FAIL(error, CS_E_USAGE, "%s/config.json: ocsp.url is over %d bytes",

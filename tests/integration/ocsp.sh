@@ -167,6 +167,10 @@ cs doctor trust --dir "$work/doctor" --ocsp-url "http://127.0.0.1:$(free_port)/"
 comes_to "a wrong responder" hospital
 cs doctor trust --dir "$work/doctor" --ocsp-url "${responder_url%/board}" >/dev/null
 visit doctor patient cardiology
+rm "$work/doctor/ocsp.der"
+cs doctor trust --dir "$work/doctor" --ocsp-url certificate >/dev/null
+visit doctor patient cardiology
+[ -s "$work/doctor/ocsp.der" ] || fail "the certificate's own responder is not asked again"
 silence
 stop hospital
 stop cloud

@@ -36,25 +36,26 @@ static cs_buf answer(const cast_actor *about, int status, int64_t age)
     return der;
 }
 
-/* A trust of that actor's own. */
+/* Of the actors that have one of their own; the others share the cast's. */
+static cs_trust *own[2];
+
 static void set_policy(cast_actor *actor, bool required)
 {
+    cs_trust **place = own[0] == NULL ? &own[0] : &own[1];
     cs_buf pem = {0};
-    cs_trust *trust = NULL;
 
+    assert_null(*place);
     assert_ok(cs_pem_encode(&pem, "CERTIFICATE", cs_view_buf(&c.ca), error));
-    assert_ok(cs_trust_new(&trust, cs_view_buf(&pem), (cs_view){0}, error));
-    assert_ok(cs_trust_set_ocsp(trust,
+    assert_ok(cs_trust_new(place, cs_view_buf(&pem), (cs_view){0}, error));
+    assert_ok(cs_trust_set_ocsp(*place,
         (cs_ocsp_policy){.required = required, .max_age_ms = CS_OCSP_AGE_DEFAULT_MS}, error));
-    actor->env.trust = trust;
+    actor->env.trust = *place;
     cs_buf_free(&pem);
 }
 
 static void drop_policy(cast_actor *actor)
 {
-    cs_trust *own = (cs_trust *)(uintptr_t)actor->env.trust;
-
-    cs_trust_free(&own);
+    cs_trust_free(actor->env.trust == own[0] ? &own[0] : &own[1]);
     actor->env.trust = c.trust;
 }
 

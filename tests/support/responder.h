@@ -33,6 +33,7 @@ typedef struct test_answer {
     const EVP_MD *id_hash;   /* of the CertID; NULL: SHA-1 */
     const EVP_MD *signature; /* NULL: SHA-256 */
     X509 *also;              /* a second certificate that it answers for as good; NULL: none */
+    size_t times;            /* and how often, beyond once */
 } test_answer;
 cs_buf test_ocsp(const test_answer *answer);
 

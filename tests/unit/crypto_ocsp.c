@@ -332,6 +332,15 @@ static void test_hostile(void **state)
         cs_ocsp_check(w->trust, doctor, (cs_view){large, der.n + 1}, NOW, &dates, error));
     assert_fails(CS_E_CERTIFICATE,
         cs_ocsp_check(w->trust, doctor, (cs_view){large, CS_OCSP_MAX + 1}, NOW, &dates, error));
+    /* one that is in order but for its size */
+    cs_buf_free(&der);
+    answer.also = w->other_doctor.certificate;
+    for (answer.times = 40; der.n <= CS_OCSP_MAX; answer.times += 2) {
+        cs_buf_free(&der);
+        der = test_ocsp(&answer);
+        assert_int_equal(cs_ocsp_check(w->trust, doctor, cs_view_buf(&der), NOW, &dates, NULL),
+            der.n <= CS_OCSP_MAX ? CS_OK : CS_E_CERTIFICATE);
+    }
     /* "try later", which nobody signs */
     assert_fails(CS_E_CERTIFICATE,
         cs_ocsp_check(w->trust, doctor, (cs_view){(const uint8_t[]){0x30, 3, 0x0a, 1, 3}, 5}, NOW,
