@@ -115,16 +115,18 @@ equal "keys: 9C, 9D, and S_D" "SIGN key:sign:token,KEY MAN key:agree:token,$scal
 echo "# a card that takes 150 ms for each operation"
 eject 0
 insert 0 ada --delay-ms 150
-# the time is the machine's, too: the best of a few counts
+# the time is the machine's, too, which others use: the best of a few counts
 best=9999
-for _ in 1 2 3; do
+most=$((9 * 150 * 115 / 100))
+for _ in {1..8}; do
     visit ek patient cardiology
     own=$(jq '.own_seconds * 1000 | floor' "$work/visit-doctor.json")
     echo "the doctor's part took $own ms"
     [ "$own" -ge "$best" ] || best=$own
+    [ "$best" -gt "$most" ] || break
 done
 [ "$best" -ge $((9 * 150)) ] || fail "nine operations of 150 ms in $best ms"
-[ "$best" -le $((9 * 150 * 115 / 100)) ] || fail "the doctor's part takes $best ms: over 15 % more than 9 * 150 ms"
+[ "$best" -le "$most" ] || fail "the doctor's part takes $best ms: over 15 % more than 9 * 150 ms"
 echo "ok: the doctor's part takes nine operations and $((best - 1350)) ms"
 eject 0
 
