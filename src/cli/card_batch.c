@@ -30,8 +30,7 @@ typedef struct batch {
     cs_card_list list;
     cs_home *authority; /* NULL: certificates come another way */
     cs_actor *actor;
-    cs_trust
-        *trust; /* of --trust, or that authority; NULL: who issued certificates is not checked */
+    cs_trust *trust; /* of --trust, or that authority; NULL: issuers are not checked */
     bool json;
     int stop_fd;
     int64_t timeout_ms, deadline;

@@ -82,7 +82,7 @@ static void say_ocsp(const cs_home *home)
             (double)policy.max_age_ms / (double)HOUR_MS);
 }
 
-/* --ocsp, --ocsp-max-age and --ocsp-url into config.json. */
+/* --ocsp, --ocsp-max-age and --ocsp-url, for config.json. */
 static int set_ocsp(cs_home *home, const cs_arguments *arguments, cs_error *error)
 {
     const char *word = cs_arg(arguments, "ocsp");
@@ -112,7 +112,7 @@ static int set_ocsp(cs_home *home, const cs_arguments *arguments, cs_error *erro
         rc = cs_home_set_ocsp(home, policy, error);
     if (rc == CS_OK && url != NULL)
         rc = cs_home_set_text(home, "ocsp.url", of_certificate ? "" : url, error);
-    return rc == CS_OK ? cs_home_save(home, error) : rc;
+    return rc;
 }
 
 static int print_trust(const cs_home *home, const cs_arguments *arguments, cs_error *error)
@@ -157,10 +157,12 @@ int cs_run_trust(const cs_arguments *arguments, cs_home_kind kind, cs_error *err
         rc = read_pem(&crl, crl_file, error);
     if (rc == CS_OK)
         rc = read_pem(&authorities, authority_file, error);
+    if (rc == CS_OK && ocsp)
+        rc = set_ocsp(home, arguments, error);
     if (rc == CS_OK && lists)
         rc = cs_home_install_trust(home, cs_view_buf(&authorities), cs_view_buf(&crl), error);
     if (rc == CS_OK && ocsp)
-        rc = set_ocsp(home, arguments, error);
+        rc = cs_home_save(home, error);
     if (rc == CS_OK)
         rc = print_trust(home, arguments, error);
     cs_buf_free(&crl);

@@ -393,6 +393,8 @@ int cs_home_read_trust(cs_trust **out, const cs_home *home, cs_error *error)
         rc = cs_trust_new(out, cs_view_buf(&pem), cs_view_buf(&crl), error);
     if (rc == CS_OK && pem.n > 0)
         rc = cs_trust_set_ocsp(*out, policy, error);
+    if (rc != CS_OK)
+        cs_trust_free(out);
     cs_buf_free(&pem);
     cs_buf_free(&crl);
     return rc;

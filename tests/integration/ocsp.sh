@@ -162,6 +162,9 @@ say "another responder than the certificate's"
 respond V
 refused 2 "http" doctor trust --dir "$work/doctor" --ocsp-url ftp://x
 refused 2 "required or preferred" doctor trust --dir "$work/doctor" --ocsp maybe
+refused 2 "required or preferred" doctor trust --dir "$work/doctor" --ocsp maybe \
+    --authority "$work/board/certificate.pem"
+cmp "$work/doctor/authorities.pem" "$work/both.pem" || fail "a wrong option changed something"
 refused 2 "ocsp-max-age" doctor trust --dir "$work/doctor" --ocsp-max-age 0
 cs doctor trust --dir "$work/doctor" --ocsp-url "http://127.0.0.1:$(free_port)/" >/dev/null
 comes_to "a wrong responder" hospital
