@@ -115,3 +115,17 @@ say "once more: nothing is left to do"
 batch
 wait "$batch_pid" || fail "a finished batch does not end well"
 [ ! -s "$work/results" ] || fail "it made something"
+
+say "certificates that those whom the desk trusts have not issued are not written"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=other" \
+    -keyout "$work/other.key" -out "$work/other.pem" 2>/dev/null
+printf 'D-X,Dr. X\n' >"$work/doctors.csv"
+batch --trust "$work/other.pem" --timeout 6
+hand 9001 0
+wait "$batch_pid" && fail "a batch of certificates that are refused ends well"
+jq -r 'select(.id == "D-X") | .error' "$work/results" | grep -q "the certificate to sign" ||
+    fail "not told: $(cat "$work/results")"
+[ "$(sed -n 's/^done //p' "$work/cards/D-X/record")" != finished ] || fail "the card is finished"
+batch --timeout 12
+hand 9001 0
+wait "$batch_pid" || fail "not gone on with by the authority's own certificate: $(cat "$work/results")"
