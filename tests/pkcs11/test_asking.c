@@ -236,6 +236,45 @@ static void test_lost(void **state)
     }
 }
 
+/* Found again without a login, because other code of the process is logged in: what was held has
+ * gone with the loss all the same. */
+static void test_lost_but_logged_in(void **state)
+{
+    cs_key *key;
+    cs_token *token = open_asking("visit", &key);
+
+    (void)state;
+    own = other_open(false);
+    sign_times(key, 2);
+    assert_asked(1, NULL);
+    fixture_script("C_SignInit 1 fail 0xb3\n"); /* CKR_SESSION_HANDLE_INVALID */
+    assert_ok(sign(key, error));
+    assert_asked(2, "; signature 3 of this visit");
+    sign_times(key, 1);
+    assert_asked(2, NULL);
+    other_close(&own);
+    close_both(&token, &key);
+}
+
+/* A token that is logged in to already has not looked at what was typed: it is not held. */
+static void test_not_looked_at(void **state)
+{
+    cs_key *key;
+    cs_token *token;
+
+    (void)state;
+    own = other_open(true);
+    type_pin("00000000");
+    fixture_script("C_GetSessionInfo 1 fail 0x5\n");
+    token = open_asking("visit", &key);
+    assert_asked(1, "; login");
+    type_pin(PIN);
+    sign_times(key, 2);
+    assert_asked(2, "; signature 1 of this visit");
+    other_close(&own);
+    close_both(&token, &key);
+}
+
 /* Changed by others while it was held: sent once, refused, asked for. */
 static void test_refused(void **state)
 {
@@ -525,9 +564,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_each), TEST(test_visit), TEST(test_counted), TEST(test_begin_visit),
-        TEST(test_lost), TEST(test_failed), TEST(test_another_token), TEST(test_cancelled),
-        TEST(test_file), TEST(test_fork), TEST(test_pad), TEST(test_pad_fails),
-        TEST(test_pad_fails_in_use), TEST(test_pad_initialise),
+        TEST(test_lost), TEST(test_lost_but_logged_in), TEST(test_not_looked_at), TEST(test_failed),
+        TEST(test_another_token), TEST(test_cancelled), TEST(test_file), TEST(test_fork),
+        TEST(test_pad), TEST(test_pad_fails), TEST(test_pad_fails_in_use),
+        TEST(test_pad_initialise),
         TEST(test_refused), /* the last: from then on this PIN is refused */
     };
 
