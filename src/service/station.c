@@ -79,11 +79,27 @@ static int ask_ahead(station *me, cs_error *error)
     return CS_OK;
 }
 
+/* A station that serves one patient after the other takes in what `doctor trust` has brought since.
+ */
+static int read_trust(station *me, cs_error *error)
+{
+    cs_trust *fresh = NULL;
+    int rc = cs_home_read_trust(&fresh, me->home, error);
+
+    if (rc != CS_OK)
+        return rc;
+    cs_trust_free(&me->actor->trust);
+    me->actor->trust = fresh;
+    return CS_OK;
+}
+
 static int prepare(station *me, cs_error *error)
 {
     char path[CS_PATH_MAX];
-    int rc = check_myself(me, error);
+    int rc = read_trust(me, error);
 
+    if (rc == CS_OK)
+        rc = check_myself(me, error);
     if (rc == CS_OK)
         rc = ask_ahead(me, error);
     cs_home_path(me->home, "chartseal.db", path);

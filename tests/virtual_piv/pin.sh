@@ -360,6 +360,20 @@ for hold in visit 8/60 each; do
     equal "$hold: and no try was spent" 3 "$(tries)"
 done
 
+echo "# suspended while the station serves"
+suspended() {
+    cs card suspend --dir "$work/cards/D-1" --authority "$work/board" >/dev/null
+    cs doctor trust --dir "$work/ek" --crl "$work/board/crl.pem" >/dev/null
+}
+typing "$pin"
+station_begin --visits 2
+comes suspended
+station_end 4
+equal "the next visit takes the list in, and is none" "true revoked 1" \
+    "$(answers '"\(.[0].ok) \(.[1].error.code)"') $(asked)"
+cs card suspend --dir "$work/cards/D-1" --lift --authority "$work/board" >/dev/null
+cs doctor trust --dir "$work/ek" --crl "$work/board/crl.pem" >/dev/null
+
 echo "# stolen: what the verbs do without the PIN"
 typing cancel
 : >"$work/card.log"
