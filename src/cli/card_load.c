@@ -87,9 +87,8 @@ static int check_party(const load *l, cs_error *error)
     if (rc == CS_OK && (!cs_own_is_public(actor->sign, l->desk.run->sign_puk) ||
                            !cs_own_is_public(actor->decrypt, l->desk.run->agree_puk)))
         rc = CS_FAIL(error, CS_E_KEY_MISSING,
-            "the card of %s is another than the record in %s is of; give the home and the "
-            "directory "
-            "of one card",
+            "the card of %s is another than the record in %s is of; give home and directory of "
+            "one card",
             l->home->dir, l->desk.dir);
     return rc;
 }
@@ -139,7 +138,13 @@ static int take_up(load *l, cs_error *error)
 
     if (rc == CS_OK)
         rc = cs_actor_wants_registration(l->actor, error);
-    return rc == CS_OK ? cs_own_scalar_adopt(l->actor, error) : rc;
+    if (rc == CS_OK)
+        rc = cs_own_scalar_adopt(l->actor, error);
+    if (rc == CS_E_KEY_MISSING)
+        return cs_error_context(error,
+            "the card has S_D, but OpenSC may show it as it was before; see that its "
+            "use_file_caching is off, and run this again");
+    return rc;
 }
 
 static int report(const load *l, cs_op_counts ops, cs_error *error)

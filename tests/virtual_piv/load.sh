@@ -349,6 +349,11 @@ equal "the old one is not believed" "none sealed sealed false" "$(audited)"
 equal "nor is it said how it came there" "agree unknown" "$(cs token audit --dir "$home" --json |
     jq -r '.keys[] | select(.slot == "82") | "\(.use) \(.delivery)"')"
 old=$(shown '.slots[] | select(.slot == "82") | .certificate.sha256')
+sed -i 's/use_file_caching = no/use_file_caching = public/' "$OPENSC_CONF"
+cs token audit --dir "$home" >/dev/null # which puts the old certificate into the cache
+refused 7 "use_file_caching is off" card load --dir "$dir" --home "$home" --reader "${readers[0]}"
+is_sealed || fail "the file went, and the slot is not in use"
+sed -i 's/use_file_caching = public/use_file_caching = no/' "$OPENSC_CONF"
 load >/dev/null
 is_loaded || fail "not loaded again"
 equal "the new one is over the old" no "$([ "$(shown '.slots[] | select(.slot == "82") | .certificate.sha256')" = "$old" ] || echo no)"
