@@ -21,8 +21,11 @@ static void run_row(void **state)
         b->tear_down();
 }
 
-/* The rows of all tables that need a simulator, or that need none. */
-static size_t find_rows(const backend *rows[ROWS_MAX], bool simulator)
+static const char *const kinds[] = {"soft", "softhsm", "tpm", "tpm+softhsm"};
+#define KINDS (sizeof kinds / sizeof kinds[0])
+
+/* The rows of that kind, of all tables. */
+static size_t find_rows(const backend *rows[ROWS_MAX], backend_kind kind)
 {
     const backend *const tables[] = {soft_backends, softhsm_backends, tpm_backends};
     size_t n = 0;
@@ -30,36 +33,40 @@ static size_t find_rows(const backend *rows[ROWS_MAX], bool simulator)
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         for (const backend *b = tables[i]; b->name != NULL; b++) {
             assert_true(n < ROWS_MAX);
-            if (b->simulator == simulator)
+            if (b->kind == kind)
                 rows[n++] = b;
         }
     }
     return n;
 }
 
-static int run_rows(bool simulator)
+bool backend_has_tpm(const backend *b)
+{
+    return b->kind == BACKENDS_TPM || b->kind == BACKENDS_TPM_AND_SOFTHSM;
+}
+
+backend_kind backends_wanted(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < KINDS; i++) {
+        if (strcmp(argv[1], kinds[i]) == 0)
+            return (backend_kind)i;
+    }
+    return BACKENDS_SOFT;
+}
+
+int backends_run(backend_kind kind, void (*test)(const backend *b))
 {
     const backend *rows[ROWS_MAX];
     struct CMUnitTest tests[ROWS_MAX];
-    size_t n = find_rows(rows, simulator);
+    size_t n = find_rows(rows, kind);
 
+    if ((kind == BACKENDS_TPM || kind == BACKENDS_TPM_AND_SOFTHSM) && !swtpm_available())
+        return SKIPPED;
+    body = test;
     for (size_t i = 0; i < n; i++)
         tests[i] = (struct CMUnitTest){
             .name = rows[i]->name, .test_func = run_row, .initial_state = &rows[i]};
-    return _cmocka_run_group_tests(simulator ? "with TPMs" : "without TPMs", tests, n, NULL, NULL);
-}
-
-bool backends_wants_tpms(int argc, char **argv)
-{
-    return argc > 1 && strcmp(argv[1], "tpm") == 0;
-}
-
-int backends_run(bool simulator, void (*test)(const backend *b))
-{
-    if (simulator && !swtpm_available())
-        return SKIPPED;
-    body = test;
-    return run_rows(simulator);
+    return _cmocka_run_group_tests(kinds[kind], tests, n, NULL, NULL);
 }
 
 void backend_check_ops(const char *who, cs_op_counts got, cs_op_counts want, cs_custody custody)

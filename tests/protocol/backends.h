@@ -10,6 +10,15 @@
 #include "cast.h"
 #include "soft_token.h"
 
+/* Each is a test of its own: what SoftHSM leaks is told with whole stacks, which takes ten times as
+ * long as all else does. */
+typedef enum backend_kind {
+    BACKENDS_SOFT,
+    BACKENDS_SOFTHSM,
+    BACKENDS_TPM,
+    BACKENDS_TPM_AND_SOFTHSM,
+} backend_kind;
+
 typedef struct backend {
     const char *name; /* NULL: the end of a table */
     cast_token_fn make;
@@ -18,7 +27,7 @@ typedef struct backend {
     void (*tear_down)(void);
     cs_suite suite;
     cs_custody patients, others; /* where S_X ends up */
-    bool simulator;              /* needs swtpm */
+    backend_kind kind;
 } backend;
 
 extern const backend soft_backends[];
@@ -32,12 +41,14 @@ cs_token *make_softhsm(const char *name);
 void softhsm_set_up(void);
 void softhsm_tear_down(void);
 
-/* Whether the test's argument asks for the rows that need a simulator, and no more. */
-bool backends_wants_tpms(int argc, char **argv);
-/* `test` over each row that does or does not need a simulator; for main to return. SKIPPED where
- * the simulator is missing. */
+bool backend_has_tpm(const backend *b);
+
+/* Which rows the test's argument asks for: softhsm, tpm, tpm+softhsm; without one, the soft ones.
+ */
+backend_kind backends_wanted(int argc, char **argv);
+/* `test` over each row of that kind; for main to return. SKIPPED where swtpm is missing. */
 #define SKIPPED 77 /* ctest's SKIP_RETURN_CODE */
-int backends_run(bool simulator, void (*test)(const backend *b));
+int backends_run(backend_kind kind, void (*test)(const backend *b));
 /* A party's operations; those of a sealed S_X are one agree more each. */
 void backend_check_ops(const char *who, cs_op_counts got, cs_op_counts want, cs_custody custody);
 

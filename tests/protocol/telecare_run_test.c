@@ -140,14 +140,16 @@ static void test_steps(void **state)
 
 int main(int argc, char **argv)
 {
+    backend_kind wanted = backends_wanted(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_begun_again),
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_letters_are_short),
         cmocka_unit_test(test_steps),
     };
+    int failed = backends_run(wanted, check_run);
 
-    if (backends_wants_tpms(argc, argv))
-        return backends_run(true, check_run);
-    return backends_run(false, check_run) + cmocka_run_group_tests(tests, NULL, NULL);
+    if (wanted != BACKENDS_SOFT)
+        return failed;
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }
