@@ -52,17 +52,41 @@ parties=(patient cloud hospital)
 with_list() { # LIST PARTY...: as `trust --crl` takes it in
     local list=$1 party
     shift
+    note_lists "$@"
     for party; do
         cs "$party" trust --dir "$work/$party" --crl "$work/$list" >/dev/null
     done
-    [ "$*" = patient ] || sleep 2.5 # until the services have it
+    wait_for_lists "$@"
 }
 
 put_back() { # LIST PARTY...: an earlier one, which `trust` would not
     local list=$1 party
     shift
+    note_lists "$@"
     for party; do cat "$work/board/crl.pem" "$work/$list" >"$work/$party/crl.pem"; done
-    [ "$*" = patient ] || sleep 2.5
+    wait_for_lists "$@"
+}
+
+taken_in() { # PARTY: how often it has taken in a list
+    grep -c 'crl.pem taken in' "$work/log/$1.err" || true
+}
+
+declare -A lists_before=()
+note_lists() { # PARTY...
+    local party
+    for party; do [ "$party" = patient ] || lists_before[$party]=$(taken_in "$party"); done
+}
+
+wait_for_lists() { # PARTY...: until the services have the new one
+    local party
+    for party; do
+        [ "$party" != patient ] || continue
+        for _ in $(seq 200); do
+            [ "$(taken_in "$party")" -eq "${lists_before[$party]}" ] || continue 2
+            sleep 0.1
+        done
+        fail "$party does not take in its new list"
+    done
 }
 
 others() { # PARTY: but that one
