@@ -15,7 +15,6 @@
 #include <chartseal/crypto.h>
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -132,18 +131,16 @@ static bool read_state(piv_state *state, FILE *file)
 
 /* -- writing */
 
-static bool write_hex(FILE *file, cs_view bytes, const char *format, ...)
+/* The end of a line: what a key or an object is of. */
+static bool write_hex(FILE *file, cs_view bytes)
 {
     char *hex = malloc(2 * bytes.n + 1);
-    va_list arguments;
     bool written;
 
     if (hex == NULL)
         return false;
     cs_hex(bytes, hex);
-    va_start(arguments, format);
-    written = vfprintf(file, format, arguments) >= 0 && fprintf(file, " %s\n", hex) >= 0;
-    va_end(arguments);
+    written = fprintf(file, " %s\n", hex) >= 0;
     cs_wipe(hex, 2 * bytes.n);
     free(hex);
     return written;
@@ -160,23 +157,25 @@ static bool write_secret(FILE *file, const char *name, const piv_secret *secret)
 static bool write_state(const piv_state *state, FILE *file)
 {
     cs_view admin = {state->admin_key, piv_admin_key_size(state->admin_algorithm)};
-    bool good = fputs(FORMAT "\n", file) >= 0 &&
-                write_hex(file, CS_VIEW_ARRAY(state->serial), "serial") &&
+    bool good = fputs(FORMAT "\n", file) >= 0 && fputs("serial", file) >= 0 &&
+                write_hex(file, CS_VIEW_ARRAY(state->serial)) &&
                 write_secret(file, "pin", &state->pin) && write_secret(file, "puk", &state->puk) &&
                 fprintf(file, "factory %x\n", state->factory_algorithm) >= 0 &&
-                write_hex(file, admin, "admin %x", state->admin_algorithm);
+                fprintf(file, "admin %x", state->admin_algorithm) >= 0 && write_hex(file, admin);
 
     for (size_t i = 0; good && i < state->key_count; i++) {
         const piv_key *key = &state->keys[i];
 
-        good = write_hex(file, CS_VIEW_ARRAY(key->private_key), "key %x %x %x %x", key->reference,
-            key->origin, key->pin_policy, key->touch_policy);
+        good = fprintf(file, "key %x %x %x %x", key->reference, key->origin, key->pin_policy,
+                   key->touch_policy) >= 0 &&
+               write_hex(file, CS_VIEW_ARRAY(key->private_key));
     }
     for (size_t i = 0; good && i < state->object_count; i++) {
         const piv_object *object = &state->objects[i];
 
         if (object->bytes.n > 0)
-            good = write_hex(file, cs_view_buf(&object->bytes), "object %x", object->tag);
+            good = fprintf(file, "object %x", object->tag) >= 0 &&
+                   write_hex(file, cs_view_buf(&object->bytes));
     }
     return good;
 }
