@@ -68,7 +68,7 @@ put_back() { # LIST PARTY...: an earlier one, which `trust` would not
 }
 
 taken_in() { # PARTY: how often it has taken in a list
-    grep -c 'crl.pem taken in' "$work/log/$1.err" || true
+    grep -c 'crl.pem and the OCSP policy taken in' "$work/log/$1.err" || true
 }
 
 declare -A lists_before=()
