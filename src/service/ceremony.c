@@ -283,7 +283,13 @@ static int choose_length(size_t *bytes, unsigned digits, const cs_token_vacancy 
 
 static const char *intention(const cs_ceremony_plan *plan)
 {
-    return plan->backup != NULL
+    return plan->backup != NULL && plan->restore != NULL
+               ? "by choice: one key comes from a backup, and leaves this token once, wrapped "
+                 "under a key whose shares the operators hold; the others cannot leave it"
+           : plan->restore != NULL
+               ? "none anew: one key comes from a backup, by choice; the others are made in the "
+                 "token, and none can leave it"
+           : plan->backup != NULL
                ? "by choice: one key leaves the token once, wrapped under a key whose shares the "
                  "operators hold; the others cannot leave it"
                : "none: keys are made in the token and cannot leave it";

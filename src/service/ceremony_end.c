@@ -149,14 +149,58 @@ static int audit_key(void *context, const cs_key_info *info)
     return 0;
 }
 
+static bool has_survivor(const cs_ceremony *c)
+{
+    return c->plan.backup != NULL || c->from != NULL;
+}
+
 /* In plain words, for the last page. */
 static const char *what_of_survivors(const page *p)
 {
-    return p->survivors == 0 ? "no key can leave the token, or could"
-           : cs_own_restored(p->home) != NULL
-               ? "one key came from a backup, by choice: see restore"
-               : "one key has left the token once, wrapped, by choice: see backup; none can leave "
-                 "it now";
+    bool backup = cs_own_backup(p->home) != NULL, restored = cs_own_restored(p->home) != NULL;
+
+    if (p->survivors == 0)
+        return "no key can leave the token, or could";
+    if (restored && backup)
+        return "one key came from a backup, by choice, and has left this token once, wrapped: see "
+               "restore and backup; none can leave it now";
+    if (restored)
+        return "one key came from a backup, by choice: see restore; none can leave the token";
+    return "one key has left the token once, wrapped, by choice: see backup; none can leave it now";
+}
+
+/* The home's key is the one that the transcript says is in the backup, or came from it: a token
+ * that has lost it since would otherwise have got another by its label. */
+static int check_survivor(
+    const cs_ceremony *c, cs_token *token, const cs_home *home, cs_error *error)
+{
+    static const char *const steps[] = {"backup", "restore"};
+    const cs_survivor *survivor = cs_own_survivor(c->plan.kind);
+    char check[CS_SURVIVOR_CHECK_SIZE] = "";
+    cs_key *key = NULL;
+    int rc = CS_OK;
+
+    if (!has_survivor(c))
+        return CS_OK;
+    for (size_t i = 0; rc == CS_OK && i < sizeof own_keys / sizeof own_keys[0]; i++) {
+        if (own_keys[i].use == survivor->use)
+            rc = open_own(&key, token, home, i, error);
+    }
+    if (rc == CS_OK && key != NULL)
+        rc = cs_own_survivor_check(check, key, error);
+    cs_key_close(&key);
+    for (size_t i = 0; rc == CS_OK && i < sizeof steps / sizeof steps[0]; i++) {
+        const json_t *entry = cs_transcript_last(c->transcript, steps[i]);
+        const char *noted = json_string_value(json_object_get(entry, "check"));
+
+        if (entry != NULL && (noted == NULL || strcmp(noted, check) != 0))
+            rc = CS_FAIL(error, CS_E_KEY_MISSING,
+                "%s in token %s is not the one of the entry \"%s\": the token has lost that; hold "
+                "another ceremony, in another --dir and with another token, that restores it "
+                "(--restore)",
+                survivor->what, c->plan.label, steps[i]);
+    }
+    return rc;
 }
 
 static int audit(cs_ceremony *c, cs_token *token, const cs_home *home, cs_error *error)
@@ -166,10 +210,15 @@ static int audit(cs_ceremony *c, cs_token *token, const cs_home *home, cs_error 
 
     if (rc == CS_OK && p.failed)
         rc = CS_FAIL(error, CS_E_MEMORY, "no memory for a list of keys");
-    if (rc == CS_OK && (p.exposed[0] != '\0' || p.survivors > 1))
+    if (rc == CS_OK && p.exposed[0] != '\0')
         rc = CS_FAIL(error, CS_E_KEY_EXPOSED,
             "key %s can leave the token, or was not made there: this token serves no ceremony",
             p.exposed);
+    if (rc == CS_OK && p.survivors != (has_survivor(c) ? 1 : 0))
+        rc = CS_FAIL(error, CS_E_KEY_EXPOSED,
+            "%u keys of token %s have left it once or came from a backup, and it should be %u: "
+            "this token serves no ceremony",
+            p.survivors, c->plan.label, has_survivor(c) ? 1 : 0);
     if (rc == CS_OK)
         rc = cs_transcript_add(c->transcript, "audit",
             json_pack("{s:O, s:i, s:i, s:s}", "keys", p.keys, "exposed", 0, "survivors",
@@ -202,6 +251,8 @@ static int conclude(cs_ceremony *c, const cs_home *home, cs_error *error)
     if (rc == CS_OK && done < CS_CEREMONY_OPENED)
         rc = cs_transcript_add(c->transcript, "opened",
             json_pack("{s:s}", "by", "the user PIN of the shares gathered last"), error);
+    if (rc == CS_OK)
+        rc = check_survivor(c, token, home, error);
     if (rc == CS_OK && done < CS_CEREMONY_AUDIT)
         rc = audit(c, token, home, error);
     if (rc == CS_OK)

@@ -194,6 +194,10 @@ jq -e '.backup.shares == "2 of 2" and .restored.from_serial != null' "$work/made
     fail "$(cat "$work/made.json")"
 combine second 1 2
 is_made second
+jq -e '(.entries[0].backup | test("^by choice: one key comes from a backup, and leaves")) and
+    any(.entries[]; .step == "audit" and
+        (.says | test("came from a backup, by choice, and has left this token once")))' \
+    "$work/transcript.json" >/dev/null || fail "the transcript: $(cat "$work/transcript.json")"
 jq -e '.restored.sha256 == "'"$digest"'" and .backup.sha256 != "'"$digest"'" and
     [.keys[] | select(.left == "restored").use] == ["prf"]' "$work/audit.json" >/dev/null ||
     fail "$(cat "$work/audit.json")"
@@ -288,6 +292,10 @@ third --shares "$(both third 1 2)" --restore-shares "$(shares second wrapping-ke
     jq -e '.backup == null and .restored != null' >/dev/null
 combine third 1 2
 is_made third
+jq -e '(.entries[0].backup | test("^none anew: one key comes from a backup")) and
+    any(.entries[]; .step == "audit" and .survivors == 1 and
+        (.says | test("came from a backup") and (test("left") | not)))' \
+    "$work/transcript.json" >/dev/null || fail "the transcript: $(cat "$work/transcript.json")"
 [ "$(jq -r .storage_check "$work/third/config.json")" = "$check" ] || fail "another storage key"
 
 say "a cloud: SoftHSM does not wrap s, and says so before there is a token"
@@ -432,6 +440,29 @@ sweep() { # CALL...
         done
     done
 }
+
+say "a token that has lost the key of the backup gets no other in its place"
+first_run >/dev/null
+echo "C_UnwrapKey 2 kill 0" >"$work/script" # the rehearsal's; the trial's is the first
+status=0
+second_run >"$work/killed.out" 2>&1 || status=$?
+[ "$status" -eq 137 ] || fail "not killed in the rehearsal ($status): $(cat "$work/killed.out")"
+: >"$work/script"
+[ "$(tail -1 "$work/victim/ceremony.transcript" | jq -r .step)" = backup ] ||
+    fail "not killed after the backup"
+combine victim 1 2
+[ "$(keys_in victim)" -eq 1 ] || fail "not the storage key alone"
+lost=$(dirname "$(grep -laE 'victim {4}' "$work"/tokens/*/token.object)")
+find "$lost" -name '*.object' ! -name token.object -delete
+[ "$(keys_in victim)" -eq 0 ] || fail "the key is not lost"
+for _ in again "and again"; do
+    status=0
+    second_run >"$work/refused.out" 2>"$work/refused.err" || status=$?
+    [ "$status" -eq 7 ] && grep -q "storage key in token victim is not the one" "$work/refused.err" ||
+        fail "status $status of a ceremony with another key: $(cat "$work/refused.err")"
+done
+refused 2 "has not come to its end" hospital status --dir "$work/victim"
+clear_victim
 
 for n in 6 7 8; do # while the wrapping-key shares are written: those of before are void
     status=0
