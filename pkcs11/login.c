@@ -209,6 +209,24 @@ static int ask(cs_pin *pin, const attempt *a, const char *why, cs_error *error)
     return cs_pin_get(pin, &token->pin_source, what, text, error);
 }
 
+/* The token is there and has tries for it. */
+static int look_at_token(attempt *a, cs_error *error)
+{
+    p11_token *token = a->token;
+    CK_TOKEN_INFO info;
+
+    a->rv = token->module->functions->C_GetTokenInfo(token->slot, &info);
+    /* between two uses another card may have come into the reader, which the PIN is not for */
+    if (a->rv == CKR_OK && !p11_is_token(token, &info))
+        a->rv = CKR_TOKEN_NOT_PRESENT;
+    if (a->rv != CKR_OK)
+        return p11_fail(token, "C_GetTokenInfo", a->rv, error);
+    a->flags = info.flags;
+    if ((a->flags & CKF_LOGIN_REQUIRED) == 0 && a->user == CKU_USER)
+        return CS_OK;
+    return check_tries(token, a->flags, error);
+}
+
 /* What a person gave is held as far as the policy goes, once the token has taken it: one that was
  * logged in to already has not looked at it. */
 static int ask_and_send(attempt *a, cs_error *error)
@@ -220,6 +238,9 @@ static int ask_and_send(attempt *a, cs_error *error)
 
     say_why(a, why);
     rc = ask(&pin, a, why, error);
+    /* a person takes minutes: by now there may be another card, or one try only */
+    if (rc == CS_OK && asks_person(a->token))
+        rc = look_at_token(a, error);
     if (rc == CS_OK)
         rc = send_pin(a, &pin, error);
     if (rc == CS_OK && a->rv == CKR_OK && asks_person(a->token))
@@ -237,24 +258,6 @@ static int send_held(attempt *a, const cs_pin *pin, cs_error *error)
     if (rc != CS_OK)
         cs_held_pin_forget(a->token->base.held);
     return rc;
-}
-
-/* The token is there and has tries for it. */
-static int look_at_token(attempt *a, cs_error *error)
-{
-    p11_token *token = a->token;
-    CK_TOKEN_INFO info;
-
-    a->rv = token->module->functions->C_GetTokenInfo(token->slot, &info);
-    /* between two uses another card may have come into the reader, which the PIN is not for */
-    if (a->rv == CKR_OK && !p11_is_token(token, &info))
-        a->rv = CKR_TOKEN_NOT_PRESENT;
-    if (a->rv != CKR_OK)
-        return p11_fail(token, "C_GetTokenInfo", a->rv, error);
-    a->flags = info.flags;
-    if ((a->flags & CKF_LOGIN_REQUIRED) == 0 && a->user == CKU_USER)
-        return CS_OK;
-    return check_tries(token, a->flags, error);
 }
 
 static int login_as(attempt *a, cs_error *error)

@@ -13,7 +13,8 @@
 
 #define PAD "C_GetTokenInfo * flags 0x100\n" /* CKF_PROTECTED_AUTHENTICATION_PATH */
 
-static char asked[128]; /* what pinentry was to say, a line each time */
+static char asked[128];     /* what pinentry was to say, a line each time */
+static char meanwhile[128]; /* becomes the shim's script while pinentry is open, once */
 static other_user own;
 
 /* It gives what the file `typed` holds, after so many seconds. */
@@ -331,6 +332,48 @@ static void test_another_token(void **state)
     close_both(&token, &key);
 }
 
+/* What happens while the person types: the token loses tries elsewhere, or is taken for another.
+ * What was typed is sent to neither. */
+static void test_changed_meanwhile(void **state)
+{
+    static const struct {
+        const char *meanwhile;
+        int code;
+    } cases[] = {
+        {"C_GetTokenInfo * flags 0x20000\n", CS_E_PIN_FINAL_TRY},
+        {"C_GetTokenInfo * flags 0x40000\n", CS_E_PIN_LOCKED},
+        {"C_GetTokenInfo * serial 18\n", CS_E_TOKEN_ABSENT},
+    };
+    cs_key *key;
+    cs_token *token = open_asking("each", &key);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture_script("");
+        (void)unlink(asked);
+        fixture_write(meanwhile, cases[i].meanwhile, 0600);
+        assert_fails(cases[i].code, sign(key, error));
+        assert_asked(1, NULL);
+        assert_int_equal(fixture_calls("C_Login"), 0);
+        fixture_script("");
+        (void)usleep(150000); /* P11_BACKOFF_FIRST_MS, and a bit */
+        assert_ok(sign(key, error));
+    }
+    close_both(&token, &key);
+    /* a login, too; and who says so uses the last try */
+    for (int force = 0; force <= 1; force++) {
+        cs_token_options options = asking("each");
+
+        fixture_script("");
+        options.force_final_try = force;
+        fixture_write(meanwhile, cases[0].meanwhile, 0600);
+        assert_int_equal(cs_token_open(&token, fixture_uri(LABEL, ""), &options, NULL),
+            force ? CS_OK : CS_E_PIN_FINAL_TRY);
+        assert_int_equal(fixture_calls("C_Login"), force);
+        cs_token_close(&token);
+    }
+}
+
 /* The person does not want to, or is not there: nothing is signed; then all is as before. */
 static void test_cancelled(void **state)
 {
@@ -514,19 +557,21 @@ static int setup(void **state)
     CK_ATTRIBUTE more[] = {{CKA_SENSITIVE, &yes, 1}, {CKA_EXTRACTABLE, &no, 1}, {CKA_SIGN, &yes, 1},
         {CKA_DERIVE, &no, 1}, {CKA_ALWAYS_AUTHENTICATE, &yes, 1}};
     CK_OBJECT_HANDLE public_key, private_key;
-    char path[256], script[768];
+    char path[256], script[1280];
 
     if (fixture_setup_shim(state) != 0)
         return -1;
     (void)snprintf(asked, sizeof asked, "%s/asked", fx.directory);
+    (void)snprintf(meanwhile, sizeof meanwhile, "%s/meanwhile", fx.directory);
     (void)snprintf(script, sizeof script,
         "#!/bin/sh\necho OK ready\nwhile read -r command rest; do case $command in\n"
         "SETDESC) echo \"$rest\" >>%s; echo OK ;;\n"
         "GETPIN) read -r pin <%s/typed || true\n"
+        "    [ ! -e %s ] || mv %s %s\n"
         "    if [ \"$pin\" = cancel ]; then echo 'ERR 83886179 cancelled'\n"
         "    else echo \"D $pin\"; echo OK; fi ;;\n"
         "BYE) exit 0 ;; *) echo OK ;; esac; done\n",
-        asked, fx.directory);
+        asked, fx.directory, meanwhile, meanwhile, fx.script);
     (void)snprintf(path, sizeof path, "%s/pinentry", fx.directory);
     fixture_write(path, script, 0700);
     (void)snprintf(path, sizeof path, "%s:/usr/bin:/bin", fx.directory);
@@ -565,9 +610,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_each), TEST(test_visit), TEST(test_counted), TEST(test_begin_visit),
         TEST(test_lost), TEST(test_lost_but_logged_in), TEST(test_not_looked_at), TEST(test_failed),
-        TEST(test_another_token), TEST(test_cancelled), TEST(test_file), TEST(test_fork),
-        TEST(test_pad), TEST(test_pad_fails), TEST(test_pad_fails_in_use),
-        TEST(test_pad_initialise),
+        TEST(test_another_token), TEST(test_changed_meanwhile), TEST(test_cancelled),
+        TEST(test_file), TEST(test_fork), TEST(test_pad), TEST(test_pad_fails),
+        TEST(test_pad_fails_in_use), TEST(test_pad_initialise),
         TEST(test_refused), /* the last: from then on this PIN is refused */
     };
 
