@@ -17,7 +17,7 @@ static int print_recovered(const cs_recovered *r, const cs_arguments *arguments,
     cs_say("%llu records taken over and signed anew, %llu were there; `hospital serve` publishes "
            "them",
         (unsigned long long)r->records, (unsigned long long)r->there);
-    cs_say("notices to patients that wait: %llu", (unsigned long long)r->notices);
+    cs_say("notices to patients taken over: %llu", (unsigned long long)r->notices);
     cs_say("the audit log of before ends at %s; keep it", r->old_head);
     return CS_OK;
 }

@@ -135,6 +135,23 @@ int cs_outbox_read(const cs_outbox *outbox, cs_store *store, cs_outbox_kind kind
     return cs_store_get_outbox(store, kind, after, most, read_item, &state, error);
 }
 
+int cs_outbox_check_notice(const cs_outbox *outbox, const cs_outbox_row *row, cs_error *error)
+{
+    cs_audit_entry entry;
+    cs_buf plain = {0};
+    int rc = cs_value_open(&cs_audit_entry_schema, &entry, &plain, outbox->keys->value,
+        CS_VIEW_ARRAY(row->key), row->sealed, error);
+
+    if (cs_value_is_bad(rc) ||
+        (rc == CS_OK && !cs_view_equal(entry.action, cs_view_str(ACTION_NOTICE))))
+        rc = CS_FAIL(error, CS_E_CORRUPT,
+            "notice %llu of the outbox is none, or not as it was written; find out who had access "
+            "to the database",
+            (unsigned long long)row->number);
+    cs_buf_free(&plain);
+    return rc;
+}
+
 typedef struct counting {
     uint64_t readable;
     uint64_t unreadable;

@@ -26,6 +26,11 @@ CS_MUST_CHECK int cs_outbox_put_publication(const cs_outbox *outbox, cs_store *s
 CS_MUST_CHECK int cs_outbox_put_notice(
     const cs_outbox *outbox, cs_store *store, const cs_query *query, int64_t now, cs_error *error);
 
+/* A row of another database of this hospital is a notice: it opens under its key, and says so.
+ * CS_E_CORRUPT. */
+CS_MUST_CHECK int cs_outbox_check_notice(
+    const cs_outbox *outbox, const cs_outbox_row *row, cs_error *error);
+
 typedef struct cs_outbox_item {
     uint64_t number;
     bool unreadable;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #define NOTICES_TOGETHER 1000u
+#define ACTION_RECOVERED "recovered"
 
 typedef struct recovery {
     cs_hpc *hospital;
@@ -148,29 +149,39 @@ typedef struct notices {
     unsigned n;
 } notices;
 
-/* Sealed under the storage key, with the key of the row. */
+/* Sealed under the storage key, with the key of the row: what opens comes as it is, and takes the
+ * place of nothing that waits here. */
 static int take_notice(void *context, const cs_outbox_row *row, cs_error *error)
 {
     notices *state = context;
     cs_worker *worker = state->r->worker;
+    int rc = cs_outbox_check_notice(state->r->hospital->outbox, row, error);
 
     state->last = row->number;
     state->n++;
-    state->r->out->notices++;
-    return cs_store_put_outbox(
-        worker->store, CS_OUTBOX_NOTICE, row->key, row->sealed, worker->world.env.now, error);
+    return rc == CS_OK ? cs_store_keep_outbox(worker->store, CS_OUTBOX_NOTICE, row->key,
+                             row->sealed, worker->world.env.now, error)
+                       : rc;
 }
 
+/* In a transaction. */
 static int recover_notices(recovery *r, cs_error *error)
 {
     notices state = {.r = r};
-    int rc = CS_OK;
+    uint64_t before = 0, after = 0;
+    int rc = cs_store_count_outbox(r->worker->store, CS_OUTBOX_NOTICE, &before, error);
 
+    if (rc != CS_OK)
+        return rc;
     do {
         state.n = 0;
         rc = cs_store_get_outbox(
             r->old, CS_OUTBOX_NOTICE, state.last, NOTICES_TOGETHER, take_notice, &state, error);
     } while (rc == CS_OK && state.n == NOTICES_TOGETHER);
+    if (rc == CS_OK)
+        rc = cs_store_count_outbox(r->worker->store, CS_OUTBOX_NOTICE, &after, error);
+    if (rc == CS_OK)
+        r->out->notices = after - before;
     return rc;
 }
 
@@ -191,9 +202,32 @@ static int open_old(recovery *r, const char *database, cs_error *error)
     return cs_store_open(&r->old, database, error);
 }
 
-static int note(recovery *r, cs_error *error)
+typedef struct earlier {
+    const char *old_head;
+    bool found;
+} earlier;
+
+static int match_recovered(
+    void *context, uint64_t number, const cs_audit_entry *entry, cs_error *error)
 {
-    cs_decision decision = {.action = "recovered"};
+    earlier *state = context;
+    size_t n = strlen(state->old_head);
+
+    (void)number;
+    (void)error;
+    state->found =
+        state->found ||
+        (cs_view_equal(entry->action, cs_view_str(ACTION_RECOVERED)) && entry->detail.n >= n &&
+            memcmp(entry->detail.p + entry->detail.n - n, state->old_head, n) == 0);
+    return CS_OK;
+}
+
+/* The notices and the entry that says so, together: where there is that entry, persons may have
+ * dealt with the notices since, and they do not come again. */
+static int conclude(recovery *r, cs_error *error)
+{
+    cs_decision decision = {.action = ACTION_RECOVERED};
+    earlier state = {.old_head = r->out->old_head};
     cs_audit_head head = {0};
     uint64_t sealed;
     int rc = cs_store_audit_head(r->old, &head.number, head.hash, &sealed, error);
@@ -201,9 +235,14 @@ static int note(recovery *r, cs_error *error)
     if (rc != CS_OK)
         return rc;
     cs_audit_head_print(&head, r->out->old_head);
-    rc = cs_store_begin(r->worker->store, error);
+    rc = cs_audit_read(
+        r->worker->store, r->hospital->server->actor->storage, match_recovered, &state, error);
+    if (rc == CS_OK)
+        rc = cs_store_begin(r->worker->store, error);
     if (rc != CS_OK)
         return rc;
+    if (!state.found)
+        rc = recover_notices(r, error);
     cs_decision_party(&decision, r->hospital->server->home->id, CS_ROLE_HOSPITAL);
     (void)snprintf(decision.detail, sizeof decision.detail,
         "%llu records; the log of before ends at %s", (unsigned long long)r->out->records,
@@ -223,9 +262,7 @@ int cs_hpc_recover(
     if (rc == CS_OK)
         rc = cs_store_find_records(r.old, NULL, UINT_MAX, recover_record, &r, error);
     if (rc == CS_OK)
-        rc = recover_notices(&r, error);
-    if (rc == CS_OK)
-        rc = note(&r, error);
+        rc = conclude(&r, error);
     cs_store_close(&r.old);
     cs_server_count_ops(hospital->server, "recover", before);
     return rc;

@@ -19,13 +19,14 @@
 typedef struct cs_recovered {
     uint64_t records; /* taken over now */
     uint64_t there;   /* by an earlier run, or new ones of the same id */
-    uint64_t notices;
+    uint64_t notices; /* taken over now */
     char old_head[CS_AUDIT_HEAD_TEXT_SIZE];
 } cs_recovered;
 
-/* For each record two prf and one sign, and one prf and sign more where its row is new. What is
- * there already is left, so that a run that ended early is repeated. CS_E_CORRUPT: a record that
- * does not open, or is not what its header says; those before it are kept. */
+/* For each record two prf and one sign, and one prf and sign more where its row is new; one prf for
+ * each epoch of the own log. What is there already is left, so that a run that ended early is
+ * repeated; of one that did not, the notices do not come again. CS_E_CORRUPT: a record that does
+ * not open, or is not what its header says (those before it are kept), or a notice (none is). */
 CS_MUST_CHECK int cs_hpc_recover(
     cs_hpc *hospital, cs_worker *worker, const char *database, cs_recovered *out, cs_error *error);
 

@@ -13,6 +13,19 @@ int cs_store_put_outbox(cs_store *store, cs_outbox_kind kind, const uint8_t key[
         (int64_t)kind, key, &sealed, now);
 }
 
+int cs_store_keep_outbox(cs_store *store, cs_outbox_kind kind, const uint8_t key[32],
+    cs_view sealed, int64_t now, cs_error *error)
+{
+    int rc = cs_store_fits(sealed, error);
+
+    if (rc != CS_OK)
+        return rc;
+    return cs_store_write(store, error,
+        "INSERT INTO outbox (kind, key, sealed, stored_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (key) DO NOTHING",
+        "ikvi", (int64_t)kind, key, &sealed, now);
+}
+
 static int read_row(cs_store *store, sqlite3_stmt *statement, cs_outbox_row *row, cs_error *error)
 {
     int rc = cs_column_count(store, statement, 0, &row->number, error);

@@ -179,6 +179,9 @@ typedef struct cs_outbox_row {
 } cs_outbox_row;
 CS_MUST_CHECK int cs_store_put_outbox(cs_store *store, cs_outbox_kind kind, const uint8_t key[32],
     cs_view sealed, int64_t now, cs_error *error);
+/* The same, but what is there under that key, of either kind, stays as it is. */
+CS_MUST_CHECK int cs_store_keep_outbox(cs_store *store, cs_outbox_kind kind, const uint8_t key[32],
+    cs_view sealed, int64_t now, cs_error *error);
 typedef int (*cs_store_outbox_fn)(void *context, const cs_outbox_row *row, cs_error *error);
 /* Those of the kind with a number above `after`, oldest first. */
 CS_MUST_CHECK int cs_store_get_outbox(cs_store *store, cs_outbox_kind kind, uint64_t after,

@@ -253,12 +253,41 @@ done
 grep -q "another patient's row" "$work/refused.row" || fail "$(cat "$work/refused.row")"
 kept=$(cs hospital status --dir "$work/second" --json | jq .record)
 [ "$kept" -lt 5 ] || fail "a record that was worked on is kept"
+# its notice: altered, under the key of a publication that waits here, or that publication itself
+waiting() {
+    cs hospital status --dir "$work/second" --json | jq -c '[.unpublished, .notices, .unreadable]'
+}
+for way in sealed key publication; do
+    cp "$work/first/chartseal.db" "$work/worked-on.db"
+    python3 - "$work/worked-on.db" $way "$work/second/chartseal.db" <<'PYTHON'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+n, sealed = db.execute("SELECT number, sealed FROM outbox WHERE kind = 2").fetchone()
+key, own = sqlite3.connect("file:%s?mode=ro" % sys.argv[3], uri=True).execute(
+    "SELECT key, sealed FROM outbox WHERE kind = 1 ORDER BY number LIMIT 1").fetchone()
+if sys.argv[2] == "sealed":
+    sealed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    db.execute("UPDATE outbox SET sealed = ? WHERE number = ?", (sealed, n))
+elif sys.argv[2] == "key":
+    db.execute("UPDATE outbox SET key = ? WHERE number = ?", (key, n))
+else:
+    db.execute("UPDATE outbox SET key = ?, sealed = ? WHERE number = ?", (key, own, n))
+db.commit()
+PYTHON
+    refused 9 "notice [0-9]* of the outbox is none" hospital recover --dir "$work/second" \
+        --database "$work/worked-on.db"
+    [ "$(waiting)" = "[3,0,0]" ] || fail "a notice that was worked on: $(waiting)"
+done
+kept=$(cs hospital status --dir "$work/second" --json | jq .record)
 cs hospital recover --dir "$work/second" --database "$work/first/chartseal.db" --json \
     >"$work/recovered.json"
 jq -e --arg head "$head" --argjson kept "$kept" '.records + $kept == 5 and .there == $kept and .notices == 1 and .old_head == $head' \
     "$work/recovered.json" >/dev/null || fail "$(cat "$work/recovered.json")"
+cs hospital notices --dir "$work/second" --json >"$work/notices.once"
 cs hospital recover --dir "$work/second" --database "$work/first/chartseal.db" --json |
-    jq -e '.records == 0 and .there == 5' >/dev/null || fail "a second recovery is another"
+    jq -e '.records == 0 and .there == 5 and .notices == 0' >/dev/null || fail "a second recovery is another"
+cs hospital notices --dir "$work/second" --json >"$work/notices.again"
+cmp "$work/notices.once" "$work/notices.again"
 cs hospital list --dir "$work/second" --json | jq -c '[.records[] | del(.signature)] | sort' \
     >"$work/list.after"
 cmp "$work/list.before" "$work/list.after"
@@ -272,6 +301,11 @@ refused 5 "cannot be read" audit export --dir "$work/second" --database "$work/n
 
 cs hospital notices --dir "$work/second" --json | jq -e '.notices[0].reason == "she came unconscious"' \
     >/dev/null || fail "a notice was lost"
+cs hospital notices --dir "$work/second" \
+    --acknowledge "$(jq '.notices[0].number' "$work/notices.once")" >/dev/null
+cs hospital recover --dir "$work/second" --database "$work/first/chartseal.db" >/dev/null
+cs hospital notices --dir "$work/second" --json | jq -e '.notices == []' >/dev/null ||
+    fail "a notice that was dealt with comes again"
 
 say "a visit reads what was there before"
 start second

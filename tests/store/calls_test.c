@@ -299,6 +299,27 @@ static void test_outbox_kinds(void **state)
     cs_store_close(&store);
 }
 
+/* What is kept takes the place of nothing, of either kind. */
+static void test_outbox_keep(void **state)
+{
+    const uint8_t p[32] = {'p'};
+    const uint8_t n[32] = {'n'};
+    uint64_t count = 0;
+    cs_store *store = place_open();
+
+    (void)state;
+    assert_ok(cs_store_put_outbox(store, CS_OUTBOX_PUBLICATION, p, cs_view_str("p"), 1, error));
+    assert_ok(cs_store_keep_outbox(store, CS_OUTBOX_NOTICE, p, cs_view_str("x"), 2, error));
+    assert_ok(cs_store_keep_outbox(store, CS_OUTBOX_PUBLICATION, p, cs_view_str("x"), 2, error));
+    check_outbox(store, 9, "p");
+    assert_ok(cs_store_keep_outbox(store, CS_OUTBOX_NOTICE, n, cs_view_str("n"), 3, error));
+    assert_ok(cs_store_count_outbox(store, CS_OUTBOX_NOTICE, &count, error));
+    assert_int_equal(count, 1);
+    assert_fails(CS_E_TOO_LARGE,
+        cs_store_keep_outbox(store, CS_OUTBOX_NOTICE, n, CS_VIEW_ARRAY(large), 9, error));
+    cs_store_close(&store);
+}
+
 static void test_outbox(void **state)
 {
     const uint8_t a[32] = {'a'};
@@ -400,6 +421,7 @@ int main(void)
         PLACE_TEST(test_index),
         PLACE_TEST(test_outbox),
         PLACE_TEST(test_outbox_kinds),
+        PLACE_TEST(test_outbox_keep),
         PLACE_TEST(test_find_records),
         PLACE_TEST(test_count),
     };
