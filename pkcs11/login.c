@@ -24,17 +24,18 @@ void p11_login_after_fork(void)
 }
 
 /* A digest of a PIN could be guessed against; under a key that leaves with the process it cannot.
- */
-static int pin_digest(
-    const p11_token *token, const cs_pin *pin, uint8_t out[CS_HASH_SIZE], cs_error *error)
+ * The officer's PIN is another one. */
+static int pin_digest(const CK_TOKEN_INFO *info, CK_USER_TYPE user, const cs_pin *pin,
+    uint8_t out[CS_HASH_SIZE], cs_error *error)
 {
-    uint8_t token_key[CS_HASH_SIZE];
+    uint8_t token_key[CS_HASH_SIZE], whose[sizeof info->serialNumber + 1];
     int rc;
 
+    memcpy(whose, info->serialNumber, sizeof info->serialNumber);
+    whose[sizeof info->serialNumber] = user == CKU_SO;
     if (refused.count == 0)
         cs_random(refused.key, sizeof refused.key);
-    rc = cs_hmac(
-        token_key, CS_VIEW_ARRAY(refused.key), CS_VIEW_ARRAY(token->info.serialNumber), error);
+    rc = cs_hmac(token_key, CS_VIEW_ARRAY(refused.key), CS_VIEW_ARRAY(whose), error);
     if (rc == CS_OK)
         rc = cs_hmac(
             out, CS_VIEW_ARRAY(token_key), (cs_view){(const uint8_t *)pin->text, pin->n}, error);
@@ -43,7 +44,7 @@ static int pin_digest(
 }
 
 static int check_not_refused(
-    const p11_token *token, const uint8_t digest[CS_HASH_SIZE], cs_error *error)
+    const char *label, const char *serial, const uint8_t digest[CS_HASH_SIZE], cs_error *error)
 {
     bool again = false;
 
@@ -59,7 +60,7 @@ static int check_not_refused(
         return CS_FAIL(error, CS_E_PIN_WRONG,
             "token %s (serial %s) has refused this PIN; it is not sent again: correct it, or start "
             "this again if the token has it by now",
-            token->label, token->serial);
+            label, serial);
     return CS_OK;
 }
 
@@ -139,10 +140,10 @@ static cs_view owner_of(const CK_TOKEN_INFO *info, uint8_t owner[CS_PIN_OWNER_MA
 static int send_pin(attempt *a, const cs_pin *pin, cs_error *error)
 {
     uint8_t digest[CS_HASH_SIZE];
-    int rc = pin_digest(a->token, pin, digest, error);
+    int rc = pin_digest(&a->token->info, CKU_USER, pin, digest, error);
 
     if (rc == CS_OK)
-        rc = check_not_refused(a->token, digest, error);
+        rc = check_not_refused(a->token->label, a->token->serial, digest, error);
     if (rc != CS_OK)
         goto out;
     a->rv =
@@ -338,9 +339,9 @@ static int ask_ahead(attempt *a, cs_error *error)
         return rc;
     rc = ask(&pin, a, "the signatures to come", error);
     if (rc == CS_OK)
-        rc = pin_digest(token, &pin, digest, error);
+        rc = pin_digest(&token->info, CKU_USER, &pin, digest, error);
     if (rc == CS_OK)
-        rc = check_not_refused(token, digest, error);
+        rc = check_not_refused(token->label, token->serial, digest, error);
     if (rc == CS_OK)
         cs_held_pin_keep(token->base.held, &pin, owner_of(&token->info, owner), 0);
     cs_pin_free(&pin);
@@ -373,4 +374,81 @@ int p11_begin_visit(cs_token *base, cs_error *error)
     if (!token->wants_pin || token->hold.kind == CS_PIN_HOLD_EACH || !asks_person(token))
         return CS_OK;
     return p11_run(token, NULL, begin_work, NULL, error);
+}
+
+/* -- the security officer */
+
+typedef struct officer {
+    const p11_slot *slot;
+    CK_SESSION_HANDLE session;
+    char label[33], serial[17];
+} officer;
+
+/* As look_at_token; his tries are often fewer, and no one sets them back. */
+static int look_as_officer(const officer *o, cs_error *error)
+{
+    const CK_TOKEN_INFO *known = &o->slot->info;
+    CK_TOKEN_INFO info;
+    CK_RV rv = o->slot->module->functions->C_GetTokenInfo(o->slot->id, &info);
+
+    if (rv == CKR_OK &&
+        (memcmp(info.label, known->label, sizeof info.label) != 0 ||
+            memcmp(info.serialNumber, known->serialNumber, sizeof info.serialNumber) != 0))
+        rv = CKR_TOKEN_NOT_PRESENT;
+    if (rv != CKR_OK)
+        return p11_fail_module(o->slot->module, "C_GetTokenInfo", rv, error);
+    if ((info.flags & CKF_SO_PIN_LOCKED) != 0)
+        return CS_FAIL(error, CS_E_PIN_LOCKED,
+            "the SO PIN of token %s (serial %s) is locked; see its maker's way to wipe it",
+            o->label, o->serial);
+    if ((info.flags & CKF_SO_PIN_FINAL_TRY) != 0)
+        return CS_FAIL(error, CS_E_PIN_FINAL_TRY,
+            "token %s (serial %s) has one try of the SO PIN left, which is left alone; its maker's "
+            "tool sets the count back with the right one",
+            o->label, o->serial);
+    return CS_OK;
+}
+
+static int send_so_pin(const officer *o, const cs_pin *pin, cs_error *error)
+{
+    uint8_t digest[CS_HASH_SIZE];
+    int rc = pin_digest(&o->slot->info, CKU_SO, pin, digest, error);
+    CK_RV rv;
+
+    if (rc == CS_OK)
+        rc = check_not_refused(o->label, o->serial, digest, error);
+    if (rc == CS_OK) {
+        rv = o->slot->module->functions->C_Login(
+            o->session, CKU_SO, (CK_UTF8CHAR *)pin->text, pin->n);
+        if (is_wrong_pin(rv))
+            memcpy(refused.digests[refused.count++], digest, sizeof digest);
+        if (rv != CKR_OK)
+            rc = p11_fail_module(o->slot->module, "C_Login (SO)", rv, error);
+    }
+    cs_wipe(digest, sizeof digest);
+    return rc;
+}
+
+int p11_as_officer(const p11_slot *slot, CK_SESSION_HANDLE session, const cs_pin *pin,
+    void (*work)(void *context), void *context, cs_error *error)
+{
+    officer o = {.slot = slot, .session = session};
+    int rc;
+    CK_RV rv;
+
+    (void)p11_text(o.label, sizeof o.label, slot->info.label, sizeof slot->info.label);
+    (void)p11_text(
+        o.serial, sizeof o.serial, slot->info.serialNumber, sizeof slot->info.serialNumber);
+    (void)pthread_mutex_lock(&login_lock);
+    rc = look_as_officer(&o, error);
+    if (rc == CS_OK)
+        rc = send_so_pin(&o, pin, error);
+    if (rc == CS_OK) {
+        work(context);
+        rv = slot->module->functions->C_Logout(session);
+        if (rv != CKR_OK)
+            rc = p11_fail_module(slot->module, "C_Logout (SO)", rv, error);
+    }
+    (void)pthread_mutex_unlock(&login_lock);
+    return rc;
 }

@@ -11,7 +11,7 @@
 
 struct p11_claim {
     p11_claim *next;
-    const p11_token *token;
+    const void *owner;
     p11_session session;
 };
 
@@ -35,24 +35,21 @@ static void put_in(p11_module *module, p11_claim *claim)
     module->claims = claim;
 }
 
-CK_RV p11_session_open(p11_token *token, unsigned generation, p11_session *out)
+CK_RV p11_session_open_for(p11_module *module, CK_SLOT_ID slot, const void *owner, CK_FLAGS flags,
+    unsigned generation, p11_session *out)
 {
-    p11_module *module = token->module;
     p11_claim *claim = malloc(sizeof *claim), *stale;
-    CK_FLAGS flags = CKF_SERIAL_SESSION;
     CK_RV rv;
 
     *out = (p11_session){CK_INVALID_HANDLE, generation};
     if (claim == NULL)
         return CKR_HOST_MEMORY;
-    if ((token->info.flags & CKF_WRITE_PROTECTED) == 0)
-        flags |= CKF_RW_SESSION;
-    rv = module->functions->C_OpenSession(token->slot, flags, NULL, NULL, &out->handle);
+    rv = module->functions->C_OpenSession(slot, flags, NULL, NULL, &out->handle);
     if (rv != CKR_OK) {
         free(claim);
         return rv;
     }
-    *claim = (p11_claim){.token = token, .session = *out};
+    *claim = (p11_claim){.owner = owner, .session = *out};
     (void)pthread_mutex_lock(&module->claims_lock);
     stale = take_out(module, out->handle);
     put_in(module, claim);
@@ -61,16 +58,24 @@ CK_RV p11_session_open(p11_token *token, unsigned generation, p11_session *out)
     return CKR_OK;
 }
 
-void p11_session_close(p11_token *token, const p11_session *session)
+CK_RV p11_session_open(p11_token *token, unsigned generation, p11_session *out)
 {
-    p11_module *module = token->module;
+    CK_FLAGS flags = CKF_SERIAL_SESSION;
+
+    if ((token->info.flags & CKF_WRITE_PROTECTED) == 0)
+        flags |= CKF_RW_SESSION;
+    return p11_session_open_for(token->module, token->slot, token, flags, generation, out);
+}
+
+void p11_session_close_for(p11_module *module, const void *owner, const p11_session *session)
+{
     p11_claim *claim;
     bool ours;
 
     (void)pthread_mutex_lock(&module->claims_lock);
     claim = take_out(module, session->handle);
     ours =
-        claim != NULL && claim->token == token && claim->session.generation == session->generation;
+        claim != NULL && claim->owner == owner && claim->session.generation == session->generation;
     if (claim != NULL && !ours)
         put_in(module, claim);
     (void)pthread_mutex_unlock(&module->claims_lock);
@@ -78,6 +83,11 @@ void p11_session_close(p11_token *token, const p11_session *session)
         return;
     free(claim);
     (void)module->functions->C_CloseSession(session->handle);
+}
+
+void p11_session_close(p11_token *token, const p11_session *session)
+{
+    p11_session_close_for(token->module, token, session);
 }
 
 void p11_claims_forget(p11_module *module)

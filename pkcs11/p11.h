@@ -206,11 +206,19 @@ bool p11_is_token(const p11_token *token, const CK_TOKEN_INFO *info);
 /* Logs in on the session if the token wants that and it is not so already. */
 int p11_login(p11_token *token, CK_SESSION_HANDLE session, cs_error *error);
 void p11_login_after_fork(void);
+/* One piece of work as the security officer, on a session of the token's as `slot` had it: with the
+ * care that the user's PIN gets, and no other login meanwhile. */
+int p11_as_officer(const p11_slot *slot, CK_SESSION_HANDLE session, const cs_pin *pin,
+    void (*work)(void *context), void *context, cs_error *error);
 
 /* -- open.c */
 CK_RV p11_session_open(p11_token *token, unsigned generation, p11_session *out);
 /* Nothing happens where the handle is another session's by now. */
 void p11_session_close(p11_token *token, const p11_session *session);
+/* The same for another owner than a token. */
+CK_RV p11_session_open_for(p11_module *module, CK_SLOT_ID slot, const void *owner, CK_FLAGS flags,
+    unsigned generation, p11_session *out);
+void p11_session_close_for(p11_module *module, const void *owner, const p11_session *session);
 /* The module was initialised anew: all its sessions are gone. */
 void p11_claims_forget(p11_module *module);
 

@@ -14,61 +14,60 @@ typedef struct wrapping_key {
     cs_wrapping_key base;
     p11_module *module;
     CK_SLOT_ID slot;
-    CK_SESSION_HANDLE session;
+    p11_session session;
     CK_OBJECT_HANDLE object;
 } wrapping_key;
 
+/* The object ends with its session, which is closed where it is still this one: after a loss, the
+ * handle may be another's. */
 static void free_wrapping(cs_wrapping_key *base)
 {
     wrapping_key *w = (wrapping_key *)base;
-    CK_FUNCTION_LIST *f = w->module->functions;
 
-    if (w->object != CK_INVALID_HANDLE)
-        (void)f->C_DestroyObject(w->session, w->object);
-    if (w->session != CK_INVALID_HANDLE)
-        (void)f->C_CloseSession(w->session);
+    if (w->session.handle != CK_INVALID_HANDLE)
+        p11_session_close_for(w->module, w, &w->session);
     p11_module_put(w->module);
     free(w);
 }
 
-static CK_RV create(wrapping_key *w, const uint8_t key[CS_WRAPPING_KEY_SIZE])
+typedef struct making {
+    wrapping_key *w;
+    const uint8_t *key; /* CS_WRAPPING_KEY_SIZE */
+    CK_RV rv;
+} making;
+
+static void create(void *context)
 {
+    making *m = context;
     CK_OBJECT_CLASS class = CKO_SECRET_KEY;
     CK_KEY_TYPE type = CKK_AES;
     CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
     CK_ATTRIBUTE template[] = {P11_ATTRIBUTE(CKA_CLASS, &class), P11_ATTRIBUTE(CKA_KEY_TYPE, &type),
-        {CKA_VALUE, p11_unconst(key), CS_WRAPPING_KEY_SIZE}, P11_ATTRIBUTE(CKA_TOKEN, &no),
+        {CKA_VALUE, p11_unconst(m->key), CS_WRAPPING_KEY_SIZE}, P11_ATTRIBUTE(CKA_TOKEN, &no),
         P11_ATTRIBUTE(CKA_PRIVATE, &no), P11_ATTRIBUTE(CKA_SENSITIVE, &yes),
         P11_ATTRIBUTE(CKA_EXTRACTABLE, &no), P11_ATTRIBUTE(CKA_TRUSTED, &yes),
         P11_ATTRIBUTE(CKA_WRAP, &yes), P11_ATTRIBUTE(CKA_UNWRAP, &no),
         P11_ATTRIBUTE(CKA_ENCRYPT, &no), P11_ATTRIBUTE(CKA_DECRYPT, &no)};
 
-    return w->module->functions->C_CreateObject(
-        w->session, template, sizeof template / sizeof template[0], &w -> object);
+    m->rv = m->w->module->functions->C_CreateObject(
+        m->w->session.handle, template, sizeof template / sizeof template[0], &m -> w -> object);
 }
 
-static int as_officer(
-    wrapping_key *w, const cs_pin *pin, const uint8_t key[CS_WRAPPING_KEY_SIZE], cs_error *error)
+static int as_officer(wrapping_key *w, const p11_slot *slot, const cs_pin *pin,
+    const uint8_t key[CS_WRAPPING_KEY_SIZE], cs_error *error)
 {
-    CK_FUNCTION_LIST *f = w->module->functions;
-    const char *call = "C_OpenSession";
-    CK_RV rv =
-        f->C_OpenSession(w->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &w->session);
+    making m = {w, key, CKR_OK};
+    CK_RV rv = p11_session_open_for(
+        w->module, w->slot, w, CKF_SERIAL_SESSION | CKF_RW_SESSION, 0, &w->session);
+    int rc = rv == CKR_OK ? p11_as_officer(slot, w->session.handle, pin, create, &m, error)
+                          : p11_fail_module(w->module, "C_OpenSession", rv, error);
 
-    if (rv == CKR_OK) {
-        call = "C_Login (SO)";
-        rv = f->C_Login(w->session, CKU_SO, (CK_UTF8CHAR *)pin->text, pin->n);
-    }
-    if (rv != CKR_OK)
-        return p11_fail_module(w->module, call, rv, error);
-    rv = create(w, key);
-    (void)f->C_Logout(w->session);
-    if (rv != CKR_OK)
-        return CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
+    if (rc == CS_OK && m.rv != CKR_OK)
+        rc = CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
             "module %s takes no wrapping key from the security officer (C_CreateObject: %s, "
             "0x%lx); use the token's own cloning, or go without a backup",
-            w->module->path, p11_rv_name(rv), rv);
-    return CS_OK;
+            w->module->path, p11_rv_name(m.rv), m.rv);
+    return rc;
 }
 
 int cs_pkcs11_wrapping_key(cs_wrapping_key **out, const char *uri, const cs_pin_source *so_pin,
@@ -91,7 +90,7 @@ int cs_pkcs11_wrapping_key(cs_wrapping_key **out, const char *uri, const cs_pin_
     w->slot = slot.id;
     rc = cs_pin_get(&pin, so_pin, "SO PIN", NULL, error);
     if (rc == CS_OK)
-        rc = as_officer(w, &pin, key, error);
+        rc = as_officer(w, &slot, &pin, key, error);
     cs_pin_free(&pin);
     if (rc == CS_OK)
         *out = &w->base;

@@ -346,6 +346,61 @@ static void test_refused(void **state)
     cs_secret_free(&wrong);
 }
 
+/* The officer's PIN gets the care that the user's gets. */
+static void test_the_officers_pin(void **state)
+{
+    static const struct {
+        const char *script;
+        int code;
+        unsigned logins;
+    } cases[] = {
+        {"C_GetTokenInfo * flags 0x200000\n", CS_E_PIN_FINAL_TRY, 0},
+        {"C_GetTokenInfo * flags 0x400000\n", CS_E_PIN_LOCKED, 0},
+        {"C_GetTokenInfo * flags 0x100000\n", CS_OK, 1}, /* CKF_SO_PIN_COUNT_LOW */
+        {"C_Logout * fail 0x5\n", CS_E_TOKEN, 1},
+        {"C_CreateObject * fail 0x10\n", CS_E_TOKEN_UNSUITABLE, 1},
+        {"", CS_OK, 1},
+    };
+    uint8_t *key = random_key();
+    cs_pin_source so = so_pin();
+    cs_wrapping_key *with = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture_script(cases[i].script);
+        assert_int_equal(
+            cs_wrapping_key_new(&with, fixture_uri(LABEL, ""), &so, key, NULL), cases[i].code);
+        assert_int_equal(fixture_calls("C_Login"), cases[i].logins);
+        cs_wrapping_key_free(&with);
+        assert_int_equal(fixture_calls("C_OpenSession"), fixture_calls("C_CloseSession"));
+    }
+    /* a refused one is not sent again; that it is the user's PIN does not hinder the user */
+    (void)snprintf(so.path, sizeof so.path, "%s", fx.pin_file);
+    fixture_script("");
+    for (int i = 0; i < 2; i++) {
+        assert_fails(
+            CS_E_PIN_WRONG, cs_wrapping_key_new(&with, fixture_uri(LABEL, ""), &so, key, error));
+        assert_int_equal(fixture_calls("C_Login"), 1);
+    }
+    cs_token_close(&(cs_token *){open_as(LABEL, 0, 0)});
+    cs_secret_free(&key);
+}
+
+/* The key ends with its session; by its handle it is not destroyed, which may be another's by then.
+ */
+static void test_the_wrapping_key_ends(void **state)
+{
+    uint8_t *key = random_key();
+    cs_wrapping_key *with = wrapping_key(LABEL, key);
+
+    (void)state;
+    fixture_script("");
+    cs_wrapping_key_free(&with);
+    assert_int_equal(fixture_calls("C_DestroyObject"), 0);
+    assert_int_equal(fixture_calls("C_CloseSession"), 1);
+    cs_secret_free(&key);
+}
+
 /* What does not come to its end leaves no key; SoftHSM does not wrap an Ed25519 key at all. */
 static void test_half_way(void **state)
 {
@@ -447,6 +502,8 @@ int main(void)
         cmocka_unit_test(test_the_user_cannot),
         cmocka_unit_test(test_the_wrapping_key_goes),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_the_officers_pin),
+        cmocka_unit_test(test_the_wrapping_key_ends),
         cmocka_unit_test(test_half_way),
         cmocka_unit_test(test_a_master_key),
     };
