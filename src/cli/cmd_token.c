@@ -98,7 +98,8 @@ typedef struct findings {
     const char *decrypt_uri, *scalar_uri; /* NULL: the home names none */
     const char *endorsement;              /* what others can know of this TPM; empty: no TPM */
     const cs_home *home;     /* NULL: of no home; what a home says of its keys is not known */
-    uint8_t sign_public[65]; /* of the home's signing key; zeros: it is not there */
+    uint8_t sign_public[65]; /* of the home's signing key */
+    bool has_sign_public, disputed; /* its transcript does not say the same of its keys */
     cs_error *error;
 } findings;
 
@@ -217,8 +218,10 @@ static int examine_key(void *context, const cs_key_info *info)
 
     if (found->home != NULL && cs_home_text(found->home, "keys.sign") != NULL &&
         strcmp(cs_home_text(found->home, "keys.sign"), info->uri) == 0 &&
-        info->public_key_size == sizeof found->sign_public)
+        info->public_key_size == sizeof found->sign_public) {
         memcpy(found->sign_public, info->public_key, sizeof found->sign_public);
+        found->has_sign_public = true;
+    }
     if (is_exposed(found, info))
         found->exposed++;
     if (rc == CS_OK && found->sealed_label != NULL && found->decrypt_uri != NULL &&
@@ -276,9 +279,10 @@ static void print_keys(const findings *found)
 static int print_findings(const findings *found, cs_error *error)
 {
     const cs_token_info *token = &found->token;
-    json_t *report = json_pack("{s:b, s:{s:s, s:s, s:s, s:s}, s:I, s:O}", "ok", found->exposed == 0,
-        "token", "label", token->label, "serial", token->serial, "uri", token->uri, "endorsement",
-        found->endorsement, "exposed", (json_int_t)found->exposed, "keys", found->keys);
+    json_t *report = json_pack("{s:b, s:{s:s, s:s, s:s, s:s}, s:I, s:O}", "ok",
+        found->exposed == 0 && !found->disputed, "token", "label", token->label, "serial",
+        token->serial, "uri", token->uri, "endorsement", found->endorsement, "exposed",
+        (json_int_t)found->exposed, "keys", found->keys);
     int rc = found->home == NULL ? CS_OK : cs_survivor_report(report, found->home, error);
 
     if (rc == CS_OK)
@@ -336,6 +340,8 @@ static int run_audit(const cs_arguments *arguments, cs_error *error)
     cs_token *token = NULL;
     cs_home *home = NULL;
     char sealed[CS_LABEL_MAX + 1];
+    cs_error why = {0};
+    int told = CS_OK;
     int rc = open_token(&token, &home, arguments, false, error);
 
     if (rc == CS_OK)
@@ -355,9 +361,16 @@ static int run_audit(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = examine_endorsement(&found, token);
     if (rc == CS_OK && home != NULL)
-        rc = cs_survivor_check_transcript(home, CS_VIEW_ARRAY(found.sign_public), error);
+        told = cs_survivor_check_transcript(home,
+            (cs_view){found.sign_public, found.has_sign_public ? sizeof found.sign_public : 0},
+            &why);
+    found.disputed = told != CS_OK;
     if (rc == CS_OK)
         rc = report_keys(&found, cs_arg_flag(arguments, "json"), error);
+    if (rc == CS_OK && told != CS_OK) {
+        *error = why;
+        rc = told;
+    }
     cs_token_close(&token);
     cs_home_free(&home);
     json_decref(found.keys);

@@ -6,6 +6,7 @@
 #include "service/transcript.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static json_t *copy_of(const json_t *noted)
 {
@@ -42,6 +43,15 @@ int cs_survivor_check_transcript(const cs_home *home, cs_view sign_public, cs_er
     if (backup == NULL && restored == NULL)
         return CS_OK;
     cs_home_path(home, CS_TRANSCRIPT_NAME, path);
+    if (sign_public.n == 0)
+        return CS_FAIL(error, CS_E_KEY_MISSING,
+            "keys.sign of %s/config.json is no key of the token; put back the token, or the file "
+            "that the ceremony wrote",
+            home->dir);
+    if (access(path, F_OK) != 0)
+        return CS_FAIL(error, CS_E_NO_FILE,
+            "%s is not there, which says of %s why it is as it is; put it back", path,
+            cs_own_survivor(home->kind)->what);
     rc = cs_transcript_open(&transcript, path, error);
     if (rc == CS_OK)
         rc = cs_transcript_signer(transcript, signer, error);

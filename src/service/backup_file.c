@@ -142,6 +142,18 @@ static bool take_bytes(cs_backup *b)
     return good;
 }
 
+/* They go into a transcript, and before people. */
+static bool has_clean(const cs_backup *b)
+{
+    const char *const texts[] = {b->id, b->token, b->serial, b->time, b->check};
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i] == NULL || !cs_text_is_clean(cs_view_str(texts[i])))
+            return false;
+    }
+    return true;
+}
+
 static bool take_members(cs_backup *b)
 {
     const char *label = text_of(b, "backup");
@@ -151,10 +163,10 @@ static bool take_members(cs_backup *b)
     b->serial = text_of(b, "serial");
     b->time = text_of(b, "time");
     b->check = text_of(b, "check");
-    return label != NULL && strcmp(label, LABEL) == 0 && b->id != NULL && b->token != NULL &&
-           b->serial != NULL && b->time != NULL && b->check != NULL && text_of(b, "mac") != NULL &&
-           take_number(&b->needed, b, "needed") && take_number(&b->count, b, "operators") &&
-           b->needed <= b->count && take_kind(b) && take_bytes(b);
+    return label != NULL && strcmp(label, LABEL) == 0 && has_clean(b) &&
+           text_of(b, "mac") != NULL && take_number(&b->needed, b, "needed") &&
+           take_number(&b->count, b, "operators") && b->needed <= b->count && take_kind(b) &&
+           take_bytes(b);
 }
 
 /* In its one form, with its line feed. */

@@ -66,6 +66,9 @@ int cs_ceremony_check_survivor(const cs_ceremony_plan *plan, cs_error *error)
         return CS_FAIL(error, CS_E_USAGE,
             "--backup, --rehearse-label and --rehearse-module go into a transcript: they are "
             "UTF-8, without control characters");
+    if (plan->restore != NULL && !cs_text_is_clean(cs_view_str(plan->restore)))
+        return CS_FAIL(error, CS_E_USAGE,
+            "--restore goes into a transcript: it is UTF-8, without control characters");
     return CS_OK;
 }
 
@@ -80,7 +83,10 @@ int cs_ceremony_check_file(const cs_ceremony *c, cs_error *error)
         rc = CS_E_EXISTS;
     if (rc == CS_E_EXISTS || rc == CS_E_CORRUPT || rc == CS_E_TOO_LARGE)
         rc = CS_FAIL(error, CS_E_EXISTS,
-            "%s is there, and no backup of this ceremony; name another file", c->plan.backup);
+            "%s is there, and no backup of this ceremony; move it away, or mount the medium of "
+            "this "
+            "ceremony, and run this again",
+            c->plan.backup);
     cs_backup_free(&there);
     return rc;
 }

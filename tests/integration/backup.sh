@@ -89,11 +89,22 @@ cs token audit --dir "$work/other" >"$work/refused.out" 2>&1 || status=$?
 for change in '.backup.sha256 = "00"' '.restored = .backup'; do
     jq "$change" "$work/first/config.json" >"$work/other/config.json"
     refused 7 "what the transcript of its ceremony does not" token audit --dir "$work/other"
+    grep -q "hospital-storage" "$work/refused.out" || fail "the keys are not told all the same"
+    ! cs token audit --dir "$work/other" --json >"$work/refused.out" 2>/dev/null ||
+        fail "an audit of what the transcript does not say"
+    jq -e '.ok | not' "$work/refused.out" >/dev/null || fail "$(cat "$work/refused.out")"
 done
 cp "$work/first/config.json" "$work/other/config.json"
 cs token audit --dir "$work/other" >/dev/null
 sed -i '$d' "$work/other/ceremony.transcript" # its signature
 refused 4 "is not signed" token audit --dir "$work/other"
+rm "$work/other/ceremony.transcript"
+refused 5 "ceremony.transcript is not there.*put it back" token audit --dir "$work/other"
+cp "$work/first/ceremony.transcript" "$work/other"
+jq '.keys.sign |= sub("hospital-sign"; "hospital-none")' "$work/first/config.json" \
+    >"$work/other/config.json"
+refused 7 "keys.sign of .*config.json is no key of the token" token audit --dir "$work/other"
+grep -q "hospital-storage" "$work/refused.out" || fail "the keys are not told all the same"
 rm -r "$work/other"
 
 say "records, and then the token is lost"
@@ -145,6 +156,12 @@ refused_restore 3 "digit" "${give[@]}" --restore-shares "$work/first.backup"
 cp "$work/first.backup" "$work/good.backup"
 refused_ceremony 5 "" "${give[@]}" --restore "$work/none.backup" \
     --restore-shares "$(shares first wrapping-key 1 2)"
+for name in $'un\x07clean' $'un\xffclean'; do
+    cp "$work/first.backup" "$work/$name"
+    refused_ceremony 2 "--restore goes into a transcript" "${give[@]}" --start-over \
+        --restore "$work/$name"
+    rm "$work/$name"
+done
 ids[third]=third.example
 refused_ceremony 2 "is a backup of hospital first.example" third hospital 2 2 \
     --restore "$work/first.backup" --share-dirs "$work"
@@ -492,10 +509,23 @@ find "$lost" -name '*.object' ! -name token.object -delete
 for _ in again "and again"; do
     status=0
     second_run >"$work/refused.out" 2>"$work/refused.err" || status=$?
-    [ "$status" -eq 7 ] && grep -q "storage key in token victim is not the one" "$work/refused.err" ||
+    { [ "$status" -eq 7 ] && grep -q "storage key in token victim is not the one" "$work/refused.err"; } ||
         fail "status $status of a ceremony with another key: $(cat "$work/refused.err")"
 done
 refused 2 "has not come to its end" hospital status --dir "$work/victim"
+clear_victim
+
+say "where another file has come to lie meanwhile, it is moved away"
+first_run >/dev/null
+cp "$work/pin" "$work/victim.backup"
+status=0
+second_run >"$work/refused.out" 2>"$work/refused.err" || status=$?
+{ [ "$status" -eq 9 ] && grep -q "move it away, or mount the medium" "$work/refused.err"; } ||
+    fail "status $status with another file: $(cat "$work/refused.err")"
+cmp "$work/pin" "$work/victim.backup"
+rm "$work/victim.backup"
+until_made "another file was moved away"
+is_whole "another file"
 clear_victim
 
 for n in 6 7 8; do # while the wrapping-key shares are written: those of before are void

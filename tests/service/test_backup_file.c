@@ -96,6 +96,34 @@ static void refuse(const char *text)
     assert_null(b);
 }
 
+/* Of the one form, but with a line feed or a bell in what goes into a transcript. */
+static void test_unclean(void **state)
+{
+    static const char *const texts[] = {"id", "token", "serial", "time", "check"};
+    uint8_t sha256[CS_HASH_SIZE];
+    cs_buf good = {0};
+    char text[CS_BACKUP_FILE_MAX], mark[32];
+
+    (void)state;
+    write_one(sha256);
+    assert_ok(cs_file_read(&good, path, CS_BACKUP_FILE_MAX, error));
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const char *at;
+
+        (void)snprintf(mark, sizeof mark, "\"%s\":\"", texts[i]);
+        (void)snprintf(text, sizeof text, "%.*s", (int)good.n, (const char *)good.p);
+        at = strstr(text, mark);
+        assert_non_null(at);
+        at += strlen(mark);
+        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)((size_t)(at - text)),
+            (const char *)good.p, i % 2 == 0 ? "\\n" : "\\u0007",
+            (const char *)good.p + (at - text));
+        text[good.n + (i % 2 == 0 ? 2 : 6)] = '\0';
+        refuse(text);
+    }
+    cs_buf_free(&good);
+}
+
 static void test_no_backup(void **state)
 {
     char large[CS_BACKUP_FILE_MAX + 2];
@@ -137,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_each_byte_counts),
+        cmocka_unit_test(test_unclean),
         cmocka_unit_test(test_no_backup),
     };
 
