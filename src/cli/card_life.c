@@ -20,6 +20,11 @@ int cs_card_check_certificates(const cs_arguments *arguments, cs_error *error)
         (cs_arg(arguments, "agree-certificate") == NULL))
         return CS_FAIL(
             error, CS_E_USAGE, "give both --sign-certificate and --agree-certificate, or neither");
+    if (cs_arg(arguments, "sign-certificate") == NULL &&
+        (cs_arg(arguments, "trust") != NULL || cs_arg(arguments, "crl") != NULL))
+        return CS_FAIL(error, CS_E_USAGE,
+            "--trust and --crl check certificates: give them with --sign-certificate and "
+            "--agree-certificate");
     return CS_OK;
 }
 
@@ -228,8 +233,12 @@ int cs_card_renew(const cs_arguments *arguments, cs_error *error)
 {
     cs_desk d = {.dir = cs_arg(arguments, "dir")};
     cs_holder holder = {0};
-    int rc = open_known(&d, &holder, arguments, error);
+    int rc = cs_arg_text(arguments, "name", CS_HOLDER_TEXT_MAX, error);
 
+    if (rc == CS_OK)
+        rc = open_known(&d, &holder, arguments, error);
+    if (rc == CS_OK && cs_arg(arguments, "name") != NULL)
+        d.name = cs_arg(arguments, "name");
     if (rc == CS_OK)
         rc = renew(&d, arguments, error);
     if (rc == CS_OK && cs_arg_flag(arguments, "json"))
@@ -268,6 +277,7 @@ const cs_option cs_card_unblock_options[] = {
 
 const cs_option cs_card_renew_options[] = {
     {"dir", "DIR", true, "the card's directory at the desk"},
+    {"name", "NAME", false, "the doctor's, where it is another than before"},
     {"new-keys", NULL, false, "make other keys on the card; the old ones are gone"},
     {"pin-file", "FILE", false, "the PIN, for the request; otherwise that of the PIN letter"},
     {"ask-pin", NULL, false, "the PIN is asked for"},

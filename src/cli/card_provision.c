@@ -20,7 +20,9 @@ static int check_texts(const cs_arguments *arguments, cs_error *error)
         return CS_FAIL(error, CS_E_USAGE, "--authority and --timeout are of a --batch");
     if (rc == CS_OK)
         rc = cs_arg_text(arguments, "id", CS_HOLDER_TEXT_MAX, error);
-    return rc == CS_OK ? cs_card_check_certificates(arguments, error) : rc;
+    if (rc != CS_OK || cs_arg(arguments, "module") != NULL)
+        return rc; /* what that takes is its own */
+    return cs_card_check_certificates(arguments, error);
 }
 
 static int make(cs_desk *d, cs_error *error)

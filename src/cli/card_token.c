@@ -287,19 +287,30 @@ static int make(token_run *run, cs_error *error)
     return rc;
 }
 
+static int check_options(const cs_arguments *arguments, cs_error *error)
+{
+    static const char *const of_piv[] = {
+        "reader", "sign-certificate", "agree-certificate", "trust", "crl"};
+
+    for (size_t i = 0; i < sizeof of_piv / sizeof of_piv[0]; i++) {
+        if (cs_arg(arguments, of_piv[i]) != NULL)
+            return CS_FAIL(error, CS_E_USAGE,
+                "--%s is of a PIV card; a token of --module needs no certificates", of_piv[i]);
+    }
+    if (strlen(cs_arg(arguments, "dir")) > CS_PATH_MAX / 4)
+        return CS_FAIL(error, CS_E_USAGE, "--dir is too long a path");
+    return CS_OK;
+}
+
 int cs_card_provision_token(const cs_arguments *arguments, cs_error *error)
 {
     token_run run = {.dir = cs_arg(arguments, "dir"),
         .name = cs_arg(arguments, "name"),
         .id = cs_arg(arguments, "id")};
-    int rc = CS_OK;
+    int rc = check_options(arguments, error);
 
-    if (strlen(run.dir) > CS_PATH_MAX / 4)
-        return CS_FAIL(error, CS_E_USAGE, "--dir is too long a path");
-    if (cs_arg(arguments, "sign-certificate") != NULL || cs_arg(arguments, "reader") != NULL)
-        return CS_FAIL(error, CS_E_USAGE,
-            "--reader and certificates are of a PIV card; a token of --module needs none");
-    rc = cs_make_directories(run.dir, error);
+    if (rc == CS_OK)
+        rc = cs_make_directories(run.dir, error);
     if (rc == CS_OK)
         rc = open_run(&run, cs_arg(arguments, "module"), error);
     if (rc == CS_OK)

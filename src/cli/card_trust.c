@@ -8,6 +8,19 @@
 
 #define PEM_FILE_MAX (2 * (size_t)CS_CRL_MAX)
 
+/* Lists that check nothing would count as checked: each has to be of one of the authorities, and in
+ * its dates. Better before the first card than after it. */
+static int check_lists(cs_view authorities, cs_view lists, cs_error *error)
+{
+    cs_buf good = {0};
+    int rc = cs_crl_update(&good, authorities, (cs_view){0}, lists, cs_clock_ms(), error);
+
+    if (rc == CS_OK && good.n == 0)
+        rc = CS_FAIL(error, CS_E_MALFORMED, "the file is empty; get a new crl.pem");
+    cs_buf_free(&good);
+    return rc;
+}
+
 int cs_card_trust(cs_trust **out, const cs_arguments *arguments, cs_error *error)
 {
     const char *trust = cs_arg(arguments, "trust");
@@ -26,6 +39,14 @@ int cs_card_trust(cs_trust **out, const cs_arguments *arguments, cs_error *error
         rc = cs_file_read(&lists, crl, PEM_FILE_MAX, error);
     if (rc == CS_OK)
         rc = cs_trust_new(out, cs_view_buf(&authorities), cs_view_buf(&lists), error);
+    if (rc == CS_OK && crl != NULL) {
+        rc = check_lists(cs_view_buf(&authorities), cs_view_buf(&lists), error);
+        if (rc != CS_OK)
+            rc = cs_error_context(error, "--crl %s", crl);
+    } else if (rc == CS_OK)
+        cs_warn("whether the certificates are revoked is NOT checked; with --crl PEM it is");
+    if (rc != CS_OK)
+        cs_trust_free(out);
     cs_buf_free(&authorities);
     cs_buf_free(&lists);
     return rc;
@@ -42,6 +63,14 @@ int cs_card_trust_home(cs_trust **out, const cs_home *authority, cs_error *error
         rc = cs_home_read(authority, "crl.pem", PEM_FILE_MAX, &lists, error);
     if (rc == CS_OK)
         rc = cs_trust_new(out, cs_view_buf(&certificate), cs_view_buf(&lists), error);
+    if (rc == CS_OK) {
+        rc = check_lists(cs_view_buf(&certificate), cs_view_buf(&lists), error);
+        if (rc != CS_OK)
+            rc = cs_error_context(
+                error, "%s/crl.pem, which `chartseal authority crl` makes anew", authority->dir);
+    }
+    if (rc != CS_OK)
+        cs_trust_free(out);
     cs_buf_free(&certificate);
     cs_buf_free(&lists);
     return rc;
@@ -61,8 +90,9 @@ static int check_subject(
             cs_printable(shown, sizeof shown, holder->id), d->id);
     if (strcmp(holder->name, d->name) != 0)
         return CS_FAIL(error, CS_E_CERTIFICATE,
-            "the certificate to %s is for '%s', the card for '%s'; patients see the first", use,
-            cs_printable(shown, sizeof shown, holder->name), d->name);
+            "the certificate to %s is for '%s', the card for '%s'; patients see the first: if it "
+            "is right, give it with --name",
+            use, cs_printable(shown, sizeof shown, holder->name), d->name);
     return CS_OK;
 }
 

@@ -15,7 +15,9 @@
         "crl", "PEM", false, "their revocation lists"                                              \
     }
 
-/* Whom the desk trusts: --trust and --crl; NULL without. Or the authority of that home. */
+/* Whom the desk trusts: --trust and --crl; NULL without. Or the authority of that home. A list that
+ * is none, too old, or of another authority is refused at once; none is warned of. CS_E_MALFORMED,
+ * CS_E_LISTS, CS_E_CERTIFICATE. */
 CS_MUST_CHECK int cs_card_trust(cs_trust **out, const cs_arguments *arguments, cs_error *error);
 CS_MUST_CHECK int cs_card_trust_home(cs_trust **out, const cs_home *authority, cs_error *error);
 

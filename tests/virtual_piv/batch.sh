@@ -4,9 +4,10 @@
 # `chartseal card provision --batch`: a hundred cards in two readers at once, five of which fail, and
 # the same command again for those. Run by with_readers.sh.
 #
-# usage: with_readers.sh batch.sh CHARTSEAL VIRTUAL-PIV
+# usage: with_readers.sh batch.sh CHARTSEAL VIRTUAL-PIV LATER, a library that makes a program live later
 set -euo pipefail
 virtual_piv=${2:?}
+later=${3:?}
 here=$(cd "$(dirname "$0")" && pwd)
 work=of-parties.sh # which makes it
 # shellcheck source=tests/virtual_piv/cards.sh
@@ -73,6 +74,16 @@ done
 refused 2 "is of one card" card provision --batch "$work/doctors.csv" --dir "$work/cards" --id D-1
 refused 2 "are of a --batch" card provision --dir "$work/cards/x" --name X --id X --authority "$work/board"
 refused 2 "give --name and --id" card provision --dir "$work/cards/x"
+
+say "a list of the authority's that checks nothing is found before the first card"
+cp "$work/board/crl.pem" "$work/crl.pem"
+: >"$work/board/crl.pem"
+refused 3 "which .chartseal authority crl. makes anew" \
+    card provision --batch "$work/doctors.csv" --dir "$work/cards" --authority "$work/board" --timeout 1
+cp "$work/crl.pem" "$work/board/crl.pem"
+LD_PRELOAD=$later LATER_S=$((8 * 86400)) ASAN_OPTIONS=verify_asan_link_order=0 \
+    refused 4 "crl.pem, which .chartseal authority crl. makes anew: .*too old" \
+    card provision --batch "$work/doctors.csv" --dir "$work/cards" --authority "$work/board" --timeout 1
 
 say "$many cards"
 begun=$SECONDS

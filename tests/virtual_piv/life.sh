@@ -159,6 +159,20 @@ certify_dir
 card renew --dir "$dir" "${certificates[@]}" >/dev/null
 equal "certificates are those of the new keys" "9C yes yes,9D yes yes" \
     "$(told '[.slots[] | "\(.slot) \(.generated) \(.certificate.matches)"] | join(",")')"
+echo "# another name"
+refused 2 "with --sign-certificate" card renew --dir "$dir" --trust "$work/ca.pem"
+as_bo() { # KEY KEY-USAGE OUT
+    issue "$1" "Dr. Bo/OU=doctor/serialNumber=D-17" "$2" "$3"
+}
+openssl req -in "$dir/sign.csr" -pubkey -noout >"$work/sign.pub"
+as_bo "$work/sign.pub" digitalSignature "$work/sign.pem"
+as_bo "$dir/agree.pub" keyAgreement "$work/agree.pem"
+refused 4 "give it with --name" card renew --dir "$dir" "${certificates[@]}" --trust "$work/ca.pem"
+card renew --dir "$dir" --name "Dr. Bo" --pin-file "$work/new" >/dev/null
+equal "the request is of that name" 1 "$(openssl req -in "$dir/sign.csr" -noout -subject | grep -c "Dr. Bo")"
+card renew --dir "$dir" "${certificates[@]}" --trust "$work/ca.pem" >/dev/null 2>&1
+equal "its certificate is on the card" "Dr. Bo" \
+    "$(told '.slots[] | select(.slot == "9C") | .certificate.name')"
 equal "a renewal writes no letter" no "$(grep -q 246801 "$dir/pin-letter.txt" || echo no)"
 eject 0
 

@@ -110,10 +110,33 @@ printf '[ca]\ndefault_ca = d\n[d]\ndatabase = %s\ndefault_md = sha256\ndefault_c
 openssl ca -config "$work/ca.conf" -gencrl -cert "$work/ca.pem" -keyfile "$work/ca.key" \
     -out "$work/ca.crl" 2>/dev/null
 refused 4 "revoked" trusted "$work/ca.crl"
+echo "# lists that would check nothing"
+refused 3 "--crl $work/ca.pem: no revocation list" trusted "$work/ca.pem"
+openssl crl -in "$work/ca.crl" -outform DER -out "$work/ca.der"
+refused 3 "no revocation list" trusted "$work/ca.der"
+: >"$work/empty"
+refused 3 "the file is empty" trusted "$work/empty"
+openssl ca -config "$work/ca.conf" -gencrl -cert "$work/other.pem" -keyfile "$work/other.key" \
+    -out "$work/other.crl" 2>/dev/null
+refused 4 "not signed by an authority that is trusted" trusted "$work/other.crl"
+openssl ca -config "$work/ca.conf" -gencrl -cert "$work/ca.pem" -keyfile "$work/ca.key" \
+    -crl_lastupdate 20260101000000Z -crl_nextupdate 20260102000000Z -out "$work/old.crl" 2>/dev/null
+refused 4 "too old" trusted "$work/old.crl"
+echo "# where they would be for nothing"
+refused 2 "with --sign-certificate" provision --dir "$dir" --trust "$work/ca.pem"
+refused 2 "with --sign-certificate" provision --dir "$dir" --crl "$work/ca.crl"
+for option in --trust --crl --reader; do
+    refused 2 "$option is of a PIV card" "$chartseal" card provision --dir "$work/cards/token" \
+        --name X --id X --module "$OPENSC_MODULE" $option "$work/ca.pem"
+done
 equal "and no certificate is on the card" "9C null,9D null" \
     "$(told '[.slots[] | "\(.slot) \(.certificate.matches)"] | join(",")')"
 trusted "" >"$work/out" 2>"$work/err"
-equal "certificates that are in order, without a warning" "" "$(cat "$work/err")"
+equal "certificates that are in order: lists are asked for" 1 "$(grep -c "revoked is NOT checked" "$work/err")"
+equal "and of nothing else is warned" 1 "$(wc -l <"$work/err")"
+serial=8 certified "$good"
+trusted "$work/ca.crl" >"$work/out" 2>"$work/err"
+equal "not on the list, without a warning" "" "$(cat "$work/err")"
 
 refused 2 "give both" provision --dir "$dir" --sign-certificate "$work/sign.pem"
 provision --dir "$dir" "${finish_it[@]}" >/dev/null 2>"$work/err"
