@@ -62,7 +62,8 @@ int cs_piv_run_encode(cs_buf *out, const cs_piv_run *run, cs_error *error)
 {
     char admin[2 * CS_PIV_ADMIN_KEY_SIZE + 1];
     char sign[2 * CS_PUK_SIZE + 1], agree[2 * CS_PUK_SIZE + 1];
-    char scalar[16] = "";
+    /* the lines that programs before them do not know are only there where they say something */
+    char algorithm[32] = "", scalar[16] = "";
     char *text = cs_secret_new(RECORD_MAX);
     int n, rc = CS_E_MEMORY;
 
@@ -71,13 +72,15 @@ int cs_piv_run_encode(cs_buf *out, const cs_piv_run *run, cs_error *error)
     cs_hex(CS_VIEW_ARRAY(run->admin_key), admin);
     cs_hex(CS_VIEW_ARRAY(run->sign_puk), sign);
     cs_hex(CS_VIEW_ARRAY(run->agree_puk), agree);
+    if (run->admin_algorithm != CS_PIV_3DES)
+        (void)snprintf(algorithm, sizeof algorithm, "algorithm %s\n",
+            cs_piv_algorithm_name(run->admin_algorithm));
     if (run->scalar_slot != 0)
         (void)snprintf(scalar, sizeof scalar, "scalar %02x\n", run->scalar_slot);
     n = snprintf(text, RECORD_MAX,
-        FORMAT
-        "\nserial %u\ndone %s\nalgorithm %s\nadmin %s\npin %s\npuk %s\nsign %s\nagree %s\n%s",
-        run->serial, cs_piv_step_name(run->done), cs_piv_algorithm_name(run->admin_algorithm),
-        admin, run->pin, run->puk, sign, agree, scalar);
+        FORMAT "\nserial %u\ndone %s\n%sadmin %s\npin %s\npuk %s\nsign %s\nagree %s\n%s",
+        run->serial, cs_piv_step_name(run->done), algorithm, admin, run->pin, run->puk, sign, agree,
+        scalar);
     if (n > 0 && n < RECORD_MAX)
         rc = cs_buf_set(out, (cs_view){(const uint8_t *)text, (size_t)n}, error);
     cs_wipe(admin, sizeof admin);
@@ -157,7 +160,7 @@ typedef enum line_name {
 } line_name;
 static const char *const line_names[LINES] = {
     "serial", "done", "admin", "pin", "puk", "sign", "agree", "algorithm", "scalar"};
-#define WANTED ((1U << ALGORITHM) - 1) /* earlier records have no algorithm: 3DES; few an S_D */
+#define WANTED ((1U << ALGORITHM) - 1) /* no algorithm: 3DES; few have an S_D */
 
 static bool take_value(cs_piv_run *run, line_name name, const char *value)
 {
@@ -218,6 +221,14 @@ static bool take_lines(cs_piv_run *run, char *text)
     return (seen & WANTED) == WANTED;
 }
 
+static int refuse(cs_error *error)
+{
+    return CS_FAIL(error, CS_E_CORRUPT,
+        "this is not the record of a card as this program writes it: it is damaged, or of a newer "
+        "chartseal; put it back from a backup, or use the newer program (with neither, wipe the "
+        "card and make it anew)");
+}
+
 int cs_piv_run_decode(cs_piv_run **out, cs_view bytes, cs_error *error)
 {
     cs_piv_run *run = cs_secret_new(sizeof *run);
@@ -228,12 +239,11 @@ int cs_piv_run_decode(cs_piv_run **out, cs_view bytes, cs_error *error)
     if (run == NULL || text == NULL)
         rc = CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a card's record");
     else if (bytes.n >= RECORD_MAX)
-        rc = CS_FAIL(error, CS_E_CORRUPT, "this is not the record of a card; it is too long");
+        rc = refuse(error);
     if (rc == CS_OK) {
         memcpy(text, bytes.p, bytes.n);
         if (!take_lines(run, text))
-            rc = CS_FAIL(error, CS_E_CORRUPT,
-                "this is not the record of a card; wipe the card and make it anew");
+            rc = refuse(error);
     }
     if (rc == CS_OK)
         *out = run;
