@@ -177,15 +177,17 @@ void cs_warn_lists(const cs_home *home)
     char until[CS_DATE_SIZE];
     cs_ocsp_policy policy;
     cs_lists lists;
+    bool required;
 
     if (cs_home_lists(&lists, home, NULL) != CS_OK)
         return; /* whoever uses it says what is wrong with it */
-    if (lists.count == 0 && cs_home_ocsp(&policy, home, NULL) == CS_OK && policy.required)
-        return; /* none is let through without an answer of today */
+    required = cs_home_ocsp(&policy, home, NULL) == CS_OK && policy.required;
     if (lists.count == 0)
-        cs_warn("%s has no revocation list: a revoked certificate is NOT noticed; get the "
+        cs_warn("%s has no revocation list: %sa revoked certificate is NOT noticed; get the "
                 "authority's crl.pem, then chartseal %s trust --dir %s --crl crl.pem",
-            home->dir, party, home->dir);
+            home->dir,
+            required ? "in what telecare's parties write, which no OCSP answer is with, " : "",
+            party, home->dir);
     else if (lists.first.next_update - cs_clock_ms() < SOON_MS)
         cs_warn("the authority's revocation list is good until %s; get a new crl.pem, then "
                 "chartseal %s trust --dir %s --crl crl.pem",

@@ -67,7 +67,13 @@ cs authority revoke --dir "$work/board" --certificate "$work/doctor.pem" >/dev/n
 visit doctor patient cardiology --no-record
 grep -q 'no revocation list: a revoked certificate is NOT noticed' "$work/log/patient.err" ||
     fail "nothing is said: $(cat "$work/log/patient.err")"
-cs patient trust --dir "$work/patient" --crl "$work/board/crl.pem" >/dev/null
+cs patient trust --dir "$work/patient" --ocsp required >/dev/null
+status=0
+patience=5 visit doctor patient cardiology --no-record || status=$?
+[ "$status" -eq 4 ] || fail "a doctor without the answer that is required: $status"
+grep -q 'no revocation list: in what telecare.* a revoked certificate is NOT noticed' \
+    "$work/log/patient.err" || fail "that telecare needs a list is not said: $(cat "$work/log/patient.err")"
+cs patient trust --dir "$work/patient" --ocsp preferred --crl "$work/board/crl.pem" >/dev/null
 status=0
 patience=5 visit doctor patient cardiology --no-record || status=$?
 [ "$status" -eq 4 ] || fail "a doctor whose certificate is revoked: $status"
