@@ -62,37 +62,45 @@ static int check(const cs_actor *actor, cs_view answer, cs_ocsp_dates *dates, cs
 }
 
 /* From the responder, checked as others will. */
-static int fetch(cs_buf *answer, const cs_actor *actor, const char *url, cs_error *error)
+static int fetch(cs_buf *answer, cs_ocsp_dates *dates, const cs_actor *actor, const char *url,
+    cs_view request, cs_error *error)
 {
-    cs_buf request = {0};
-    cs_ocsp_dates dates;
-    int rc = cs_ocsp_request(
-        &request, actor->trust, cs_view_buf(&actor->certificate), cs_clock_ms(), error);
+    int rc = ask(answer, url, request, error);
+
+    return rc == CS_OK ? check(actor, cs_view_buf(answer), dates, error) : rc;
+}
+
+/* The answer in the home, as long as it counts: CS_OK, CS_E_REVOKED, or what is wrong with it, and
+ * then there are no dates. */
+static int read_kept(cs_buf *answer, cs_ocsp_dates *dates, const cs_actor *actor, cs_error *error)
+{
+    int rc = cs_home_read(actor->home, FILE_NAME, CS_OCSP_MAX, answer, error);
 
     if (rc == CS_OK)
-        rc = ask(answer, url, cs_view_buf(&request), error);
-    if (rc == CS_OK)
-        rc = check(actor, cs_view_buf(answer), &dates, error);
-    cs_buf_free(&request);
+        rc = check(actor, cs_view_buf(answer), dates, error);
+    if (rc != CS_OK)
+        cs_buf_clear(answer);
+    if (rc != CS_OK && rc != CS_E_REVOKED)
+        *dates = (cs_ocsp_dates){0};
     return rc;
 }
 
-/* The answer in the home, as long as it counts. *fresh: none newer is needed. */
-static bool read_kept(cs_buf *answer, bool *fresh, const cs_actor *actor)
+/* No newer one is needed. */
+static bool is_fresh(const cs_ocsp_dates *dates)
 {
-    cs_ocsp_dates dates;
-    int64_t age;
+    int64_t age = cs_clock_ms() - dates->this_update;
 
-    *fresh = false;
-    if (cs_home_read(actor->home, FILE_NAME, CS_OCSP_MAX, answer, NULL) != CS_OK ||
-        check(actor, cs_view_buf(answer), &dates, NULL) != CS_OK) {
-        cs_buf_clear(answer);
-        return false;
-    }
-    age = cs_clock_ms() - dates.this_update;
-    *fresh = age < CS_STAPLE_RENEW_MS &&
-             (dates.next_update == 0 || age < (dates.next_update - dates.this_update) / 2);
-    return true;
+    return age < CS_STAPLE_RENEW_MS &&
+           (dates->next_update == 0 || age < (dates->next_update - dates->this_update) / 2);
+}
+
+/* Where the way to the responder is open to others, an answer of before can come again, in its
+ * dates. What takes a revocation back is newer than it. */
+static bool is_older(const cs_ocsp_dates *newer, const cs_ocsp_dates *kept, int kept_rc, int rc)
+{
+    if (kept_rc == CS_E_REVOKED && rc == CS_OK)
+        return newer->this_update <= kept->this_update;
+    return newer->this_update < kept->this_update;
 }
 
 /* A "revoked" is kept too: it takes the place of the good answer before it. */
@@ -105,33 +113,66 @@ static void keep(const cs_actor *actor, cs_view answer, char warning[CS_STAPLE_W
             failure.message);
 }
 
-static int bring(cs_buf *answer, const cs_actor *actor, const char *url,
+/* The responder had nothing that counts: what was kept stands. */
+static int do_without(const char *url, int kept_rc, const cs_error *failure,
+    char warning[CS_STAPLE_WARNING_SIZE], cs_error *error)
+{
+    if (kept_rc == CS_E_REVOKED)
+        return CS_FAIL(error, CS_E_REVOKED,
+            "the certificate is revoked, its authority's answer in " FILE_NAME
+            " says, and nothing newer is known from %.160s: %.200s",
+            url, failure->message);
+    (void)snprintf(warning, CS_STAPLE_WARNING_SIZE,
+        "no answer about the certificate from the OCSP responder %.160s: %.200s; %s", url,
+        failure->message,
+        kept_rc == CS_OK ? "the earlier one is shown, while it is good"
+                         : "whoever requires one will refuse the certificate");
+    return CS_OK;
+}
+
+static int renew(cs_buf *answer, const cs_actor *actor, const char *url, cs_view request,
     char warning[CS_STAPLE_WARNING_SIZE], cs_error *error)
 {
     cs_buf newer = {0};
     cs_error failure = {0};
-    bool fresh = false;
-    bool kept = read_kept(answer, &fresh, actor);
+    cs_ocsp_dates kept = {0};
+    cs_ocsp_dates dates = {0};
+    int kept_rc = read_kept(answer, &kept, actor, NULL);
     int rc;
 
-    if (fresh)
+    if (kept_rc == CS_OK && is_fresh(&kept))
         return CS_OK;
-    rc = fetch(&newer, actor, url, &failure);
+    rc = fetch(&newer, &dates, actor, url, request, &failure);
+    if ((rc == CS_OK || rc == CS_E_REVOKED) && is_older(&dates, &kept, kept_rc, rc))
+        rc = CS_FAIL(&failure, CS_E_OCSP, "its answer is older than the one that is kept");
     if (rc == CS_OK || rc == CS_E_REVOKED)
         keep(actor, cs_view_buf(&newer), warning);
-    if (rc == CS_E_REVOKED) {
-        rc = CS_FAIL(error, CS_E_REVOKED, "%.200s (%.160s)", failure.message, url);
-    } else if (rc == CS_OK) {
+    if (rc == CS_OK)
         rc = cs_buf_set(answer, cs_view_buf(&newer), error);
-    } else {
-        (void)snprintf(warning, CS_STAPLE_WARNING_SIZE,
-            "no answer about the certificate from the OCSP responder %.160s: %.200s; %s", url,
-            failure.message,
-            kept ? "the earlier one is shown, while it is good"
-                 : "whoever requires one will refuse the certificate");
-        rc = CS_OK;
-    }
+    else if (rc == CS_E_REVOKED)
+        rc = CS_FAIL(error, CS_E_REVOKED, "%.200s (%.160s)", failure.message, url);
+    else
+        rc = do_without(url, kept_rc, &failure, warning, error);
     cs_buf_free(&newer);
+    return rc;
+}
+
+/* A certificate that its authority's list names is known as revoked before anybody is asked. */
+static int bring(cs_buf *answer, const cs_actor *actor, const char *url,
+    char warning[CS_STAPLE_WARNING_SIZE], cs_error *error)
+{
+    cs_buf request = {0};
+    cs_error failure = {0};
+    int rc = cs_ocsp_request(
+        &request, actor->trust, cs_view_buf(&actor->certificate), cs_clock_ms(), &failure);
+
+    if (rc == CS_OK)
+        rc = renew(answer, actor, url, cs_view_buf(&request), warning, error);
+    else if (rc == CS_E_REVOKED)
+        rc = CS_FAIL(error, CS_E_REVOKED, "%s", failure.message);
+    else
+        rc = do_without(url, CS_E_NO_FILE, &failure, warning, error);
+    cs_buf_free(&request);
     return rc;
 }
 

@@ -16,7 +16,8 @@
 
 /* Into actor->staple and its party. Also CS_OK without one: there is no responder; or it cannot be
  * reached or gives nothing that counts, and *warning ("" otherwise) names it. Whom it is shown
- * decides what it means. CS_E_REVOKED: the authority says that. */
+ * decides what it means. CS_E_REVOKED: the authority says that, in its list, in its answer, or in
+ * the one that is kept, as long as there is none newer. */
 CS_MUST_CHECK int cs_staple_bring(
     cs_actor *actor, char warning[CS_STAPLE_WARNING_SIZE], cs_error *error);
 

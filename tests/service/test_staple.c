@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MINUTE INT64_C(60000)
@@ -24,6 +25,7 @@ static cs_buf reply; /* what the responder answers */
 static unsigned status = 200;
 static unsigned asked;
 static char url[64];
+static cs_error last; /* of what was brought */
 
 static int respond(void *app, void *worker, const cs_http_request *request, cs_http_answer *answer,
     cs_error *error)
@@ -131,7 +133,8 @@ static void expect(int wanted, unsigned questions, bool shown, const char *word)
     char warning[CS_STAPLE_WARNING_SIZE] = "x";
 
     asked = 0;
-    assert_fails(wanted, cs_staple_bring(&actor, warning, error));
+    last = (cs_error){0};
+    assert_fails(wanted, cs_staple_bring(&actor, warning, &last));
     assert_int_equal(asked, questions);
     assert_int_equal(actor.party.ocsp.n > 0, shown);
     if (word == NULL)
@@ -209,12 +212,101 @@ static void test_outage_and_revocation(void **state)
     expect(CS_OK, 1, true, NULL);
     status = 500;
     expect(CS_OK, 1, true, "the earlier one is shown");
-    say(V_OCSP_CERTSTATUS_REVOKED, certificate, 0, DAY);
+    say(V_OCSP_CERTSTATUS_REVOKED, certificate, 5 * MINUTE, DAY);
     expect(CS_E_REVOKED, 1, false, NULL);
     status = 500;
-    expect(CS_OK, 1, false, "whoever requires one");
+    expect(CS_E_REVOKED, 1, false, NULL);
     say(V_OCSP_CERTSTATUS_GOOD, certificate, 0, DAY);
     expect(CS_OK, 1, true, NULL);
+}
+
+/* An answer of before, in its dates, that somebody on the way has kept. */
+static void test_played_again(void **state)
+{
+    cs_buf kept;
+
+    (void)state;
+    forget();
+    say(V_OCSP_CERTSTATUS_REVOKED, certificate, 20 * MINUTE, DAY);
+    expect(CS_E_REVOKED, 1, false, NULL);
+    say(V_OCSP_CERTSTATUS_GOOD, certificate, 30 * MINUTE, DAY);
+    expect(CS_E_REVOKED, 1, false, NULL);
+    /* nor is one of the same time newer */
+    say(V_OCSP_CERTSTATUS_GOOD, certificate, 20 * MINUTE + 1000, DAY);
+    expect(CS_E_REVOKED, 1, false, NULL);
+    assert_non_null(strstr(last.message, "older"));
+    say(V_OCSP_CERTSTATUS_GOOD, certificate, 15 * MINUTE, DAY);
+    expect(CS_OK, 1, true, NULL);
+    kept = reply;
+    reply = (cs_buf){0};
+    say(V_OCSP_CERTSTATUS_GOOD, certificate, 30 * MINUTE, DAY);
+    expect(CS_OK, 1, true, "older");
+    assert_true(cs_view_equal(actor.party.ocsp, cs_view_buf(&kept)));
+    say(V_OCSP_CERTSTATUS_REVOKED, certificate, 30 * MINUTE, DAY);
+    expect(CS_OK, 1, true, "older");
+    cs_buf_free(&kept);
+}
+
+/* The authority's list, which names that certificate, as a trust of its own. */
+static cs_trust *trust_naming(X509 *named)
+{
+    X509_CRL *crl = X509_CRL_new();
+    X509_REVOKED *entry = X509_REVOKED_new();
+    ASN1_TIME *from = ASN1_TIME_adj(NULL, time(NULL), 0, -60);
+    ASN1_TIME *until = ASN1_TIME_adj(NULL, time(NULL), 1, 0);
+    ASN1_INTEGER *number = ASN1_INTEGER_new();
+    cs_buf ca_der = test_der(ca), ca_pem = {0}, crl_pem = {0};
+    cs_trust *trust = NULL;
+    uint8_t *der = NULL;
+    int n;
+
+    assert_int_equal(ASN1_INTEGER_set(number, 1), 1);
+    assert_int_equal(X509_CRL_set_version(crl, 1), 1);
+    assert_int_equal(X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca)), 1);
+    assert_int_equal(X509_CRL_set1_lastUpdate(crl, from), 1);
+    assert_int_equal(X509_CRL_set1_nextUpdate(crl, until), 1);
+    assert_int_equal(X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0), 1);
+    assert_int_equal(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(named)), 1);
+    assert_int_equal(X509_REVOKED_set_revocationDate(entry, from), 1);
+    assert_int_equal(X509_CRL_add0_revoked(crl, entry), 1);
+    assert_true(X509_CRL_sign(crl, ca_key, EVP_sha256()) > 0);
+    n = i2d_X509_CRL(crl, &der);
+    assert_true(n > 0);
+    assert_ok(cs_pem_encode(&crl_pem, "X509 CRL", (cs_view){der, (size_t)n}, error));
+    assert_ok(cs_pem_encode(&ca_pem, "CERTIFICATE", cs_view_buf(&ca_der), error));
+    assert_ok(cs_trust_new(&trust, cs_view_buf(&ca_pem), cs_view_buf(&crl_pem), error));
+    OPENSSL_free(der);
+    ASN1_INTEGER_free(number);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(until);
+    X509_CRL_free(crl);
+    cs_buf_free(&ca_der);
+    cs_buf_free(&ca_pem);
+    cs_buf_free(&crl_pem);
+    return trust;
+}
+
+/* What the own list says needs no responder: none is asked or blamed, and what is kept stays. */
+static void test_own_list(void **state)
+{
+    cs_trust *without = actor.trust;
+    cs_buf kept = {0};
+
+    (void)state;
+    forget();
+    say(V_OCSP_CERTSTATUS_GOOD, certificate, 11 * MINUTE, DAY);
+    expect(CS_OK, 1, true, NULL);
+    actor.trust = trust_naming(certificate);
+    expect(CS_E_REVOKED, 0, false, NULL);
+    assert_null(strstr(last.message, url));
+    assert_ok(cs_home_read(&home, "ocsp.der", CS_OCSP_MAX, &kept, error));
+    assert_true(cs_view_equal(cs_view_buf(&kept), cs_view_buf(&reply)));
+    cs_trust_free(&actor.trust);
+    actor.trust = trust_naming(others);
+    expect(CS_OK, 1, true, NULL);
+    cs_trust_free(&actor.trust);
+    actor.trust = without;
+    cs_buf_free(&kept);
 }
 
 int main(void)
@@ -223,6 +315,8 @@ int main(void)
         cmocka_unit_test(test_kept),
         cmocka_unit_test(test_none),
         cmocka_unit_test(test_outage_and_revocation),
+        cmocka_unit_test(test_played_again),
+        cmocka_unit_test(test_own_list),
     };
     int failed = cmocka_run_group_tests(tests, set_up, tear_down);
 
