@@ -100,6 +100,7 @@ typedef struct cs_actor {
     cs_credential credential; /* raw_size 0: not registered yet */
     cs_buf certificate;       /* DER; empty: none */
     cs_buf staple;            /* what its authority answers about it (staple.h); empty: none */
+    int64_t staple_asked;     /* when its responder last was, be it for nothing; 0: never */
     cs_trust *trust;          /* NULL: no authorities here */
     cs_trust *tpm_makers;     /* PC: manufacturers of TPMs; NULL: none are known */
     cs_key *sign, *decrypt, *scalar, *issue, *storage;

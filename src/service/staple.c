@@ -85,13 +85,24 @@ static int read_kept(cs_buf *answer, cs_ocsp_dates *dates, const cs_actor *actor
     return rc;
 }
 
-/* No newer one is needed. */
-static bool is_fresh(const cs_ocsp_dates *dates)
+/* How long an answer, and the last question, do. */
+static int64_t interval(const cs_ocsp_dates *dates)
 {
-    int64_t age = cs_clock_ms() - dates->this_update;
+    int64_t half = (dates->next_update - dates->this_update) / 2;
 
-    return age < CS_STAPLE_RENEW_MS &&
-           (dates->next_update == 0 || age < (dates->next_update - dates->this_update) / 2);
+    return dates->next_update == 0 || half > CS_STAPLE_RENEW_MS ? CS_STAPLE_RENEW_MS : half;
+}
+
+/* A responder may give answers that are hours old, or none: what counts is also when it was asked.
+ * An answer that was shown and has ended since is worth a question, and so is a revocation. */
+static bool is_due(const cs_actor *actor, const cs_ocsp_dates *kept, int kept_rc, bool was_shown)
+{
+    int64_t now = cs_clock_ms();
+    bool recently = now - actor->staple_asked < interval(kept) && now >= actor->staple_asked;
+
+    if (kept_rc == CS_OK)
+        return !recently && now - kept->this_update >= interval(kept);
+    return kept_rc == CS_E_REVOKED || was_shown || !recently;
 }
 
 /* Where the way to the responder is open to others, an answer of before can come again, in its
@@ -130,25 +141,26 @@ static int do_without(const char *url, int kept_rc, const cs_error *failure,
     return CS_OK;
 }
 
-static int renew(cs_buf *answer, const cs_actor *actor, const char *url, cs_view request,
+static int renew(cs_actor *actor, const char *url, cs_view request, bool was_shown,
     char warning[CS_STAPLE_WARNING_SIZE], cs_error *error)
 {
     cs_buf newer = {0};
     cs_error failure = {0};
     cs_ocsp_dates kept = {0};
     cs_ocsp_dates dates = {0};
-    int kept_rc = read_kept(answer, &kept, actor, NULL);
+    int kept_rc = read_kept(&actor->staple, &kept, actor, NULL);
     int rc;
 
-    if (kept_rc == CS_OK && is_fresh(&kept))
+    if (!is_due(actor, &kept, kept_rc, was_shown))
         return CS_OK;
+    actor->staple_asked = cs_clock_ms();
     rc = fetch(&newer, &dates, actor, url, request, &failure);
     if ((rc == CS_OK || rc == CS_E_REVOKED) && is_older(&dates, &kept, kept_rc, rc))
         rc = CS_FAIL(&failure, CS_E_OCSP, "its answer is older than the one that is kept");
     if (rc == CS_OK || rc == CS_E_REVOKED)
         keep(actor, cs_view_buf(&newer), warning);
     if (rc == CS_OK)
-        rc = cs_buf_set(answer, cs_view_buf(&newer), error);
+        rc = cs_buf_set(&actor->staple, cs_view_buf(&newer), error);
     else if (rc == CS_E_REVOKED)
         rc = CS_FAIL(error, CS_E_REVOKED, "%.200s (%.160s)", failure.message, url);
     else
@@ -158,7 +170,7 @@ static int renew(cs_buf *answer, const cs_actor *actor, const char *url, cs_view
 }
 
 /* A certificate that its authority's list names is known as revoked before anybody is asked. */
-static int bring(cs_buf *answer, const cs_actor *actor, const char *url,
+static int bring(cs_actor *actor, const char *url, bool was_shown,
     char warning[CS_STAPLE_WARNING_SIZE], cs_error *error)
 {
     cs_buf request = {0};
@@ -167,7 +179,7 @@ static int bring(cs_buf *answer, const cs_actor *actor, const char *url,
         &request, actor->trust, cs_view_buf(&actor->certificate), cs_clock_ms(), &failure);
 
     if (rc == CS_OK)
-        rc = renew(answer, actor, url, cs_view_buf(&request), warning, error);
+        rc = renew(actor, url, cs_view_buf(&request), was_shown, warning, error);
     else if (rc == CS_E_REVOKED)
         rc = CS_FAIL(error, CS_E_REVOKED, "%s", failure.message);
     else
@@ -178,6 +190,7 @@ static int bring(cs_buf *answer, const cs_actor *actor, const char *url,
 
 int cs_staple_bring(cs_actor *actor, char warning[CS_STAPLE_WARNING_SIZE], cs_error *error)
 {
+    const bool was_shown = actor->party.ocsp.n > 0;
     char url[CS_OCSP_URL_SIZE];
     int rc;
 
@@ -188,7 +201,7 @@ int cs_staple_bring(cs_actor *actor, char warning[CS_STAPLE_WARNING_SIZE], cs_er
         return CS_OK;
     rc = find_responder(url, actor, error);
     if (rc == CS_OK && url[0] != '\0')
-        rc = bring(&actor->staple, actor, url, warning, error);
+        rc = bring(actor, url, was_shown, warning, error);
     if (rc == CS_OK)
         actor->party.ocsp = cs_view_buf(&actor->staple);
     return rc;

@@ -6,7 +6,9 @@
  * The authority's OCSP answer about a party's own certificate, which it shows with it. It comes
  * from the responder that "ocsp.url" in config.json names, or the certificate; the newest is kept
  * in the home (ocsp.der) and asked for again after ten minutes, or half of its life if that is
- * shorter. Nobody but a certificate's owner asks.
+ * shorter. However old the answers are that a responder gives, and if it gives none, one process
+ * asks no more often, unless an answer that it showed has ended. Nobody but a certificate's owner
+ * asks.
  */
 
 #include "service/home.h"

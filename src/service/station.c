@@ -23,8 +23,7 @@ typedef struct station {
     cs_talk talk; /* not logged here: the device keeps that log */
     cs_visit_d *visit;
     cs_finder finder;
-    int64_t stapled; /* when the responder was last asked, be it for nothing */
-    bool nobody;     /* no hospital has records, so that there is none to file with either */
+    bool nobody; /* no hospital has records, so that there is none to file with either */
     const cs_station_input *input;
     cs_station_report *report;
 } station;
@@ -49,7 +48,6 @@ static int bring_staple(station *me, cs_error *error)
     char warning[CS_STAPLE_WARNING_SIZE];
     int rc = cs_staple_bring(me->actor, warning, error);
 
-    me->stapled = cs_clock_ms();
     if (rc == CS_OK && warning[0] != '\0')
         me->input->warn(me->input->context, warning);
     return rc;
@@ -260,7 +258,7 @@ static int await_patient(station *me, cs_link_listener *listener, cs_error *erro
             rc = refresh_revocations(me, error);
             fetched = cs_clock_ms();
         }
-        if (rc == CS_OK && cs_clock_ms() - me->stapled > CS_STAPLE_RENEW_MS)
+        if (rc == CS_OK)
             rc = bring_staple(me, error);
         if (rc != CS_OK)
             return rc;

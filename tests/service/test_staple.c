@@ -127,8 +127,15 @@ static void forget(void)
     asked = 0;
 }
 
+/* What a process that begins now knows. */
+static void begin(void)
+{
+    actor.staple_asked = 0;
+    actor.party.ocsp = (cs_view){0};
+}
+
 /* Brings, wants that code; how often the responder was asked; a warning with that word, or none. */
-static void expect(int wanted, unsigned questions, bool shown, const char *word)
+static void expect_again(int wanted, unsigned questions, bool shown, const char *word)
 {
     char warning[CS_STAPLE_WARNING_SIZE] = "x";
 
@@ -141,6 +148,12 @@ static void expect(int wanted, unsigned questions, bool shown, const char *word)
         assert_string_equal(warning, "");
     else if (strstr(warning, word) == NULL || strstr(warning, url) == NULL)
         fail_msg("no '%s' in '%s'", word, warning);
+}
+
+static void expect(int wanted, unsigned questions, bool shown, const char *word)
+{
+    begin();
+    expect_again(wanted, questions, shown, word);
 }
 
 static void test_kept(void **state)
@@ -247,6 +260,44 @@ static void test_played_again(void **state)
     cs_buf_free(&kept);
 }
 
+/* A process that goes on asks once in ten minutes, or in half of an answer's life, however old the
+ * answers are and whatever came; and when one that it showed has ended. */
+static void test_not_too_often(void **state)
+{
+    (void)state;
+    forget();
+    begin();
+    say(V_OCSP_CERTSTATUS_GOOD, certificate, 11 * MINUTE, DAY);
+    expect_again(CS_OK, 1, true, NULL);
+    expect_again(CS_OK, 0, true, NULL);
+    actor.staple_asked -= 11 * MINUTE;
+    expect_again(CS_OK, 1, true, NULL);
+    expect_again(CS_OK, 0, true, NULL);
+    actor.staple_asked += 20 * MINUTE; /* the clock was put back */
+    expect_again(CS_OK, 1, true, NULL);
+    say(V_OCSP_CERTSTATUS_GOOD, certificate, 3 * MINUTE, 5 * MINUTE);
+    forget();
+    actor.staple_asked -= 3 * MINUTE;
+    expect_again(CS_OK, 1, true, NULL);
+    expect_again(CS_OK, 0, true, NULL);
+    actor.staple_asked -= 3 * MINUTE;
+    expect_again(CS_OK, 1, true, NULL);
+    /* it ends, for what is asked here of answers */
+    assert_ok(cs_trust_set_ocsp(actor.trust, (cs_ocsp_policy){.max_age_ms = MINUTE}, error));
+    say(V_OCSP_CERTSTATUS_GOOD, certificate, 0, 5 * MINUTE);
+    expect_again(CS_OK, 1, true, NULL);
+    assert_ok(cs_trust_set_ocsp(
+        actor.trust, (cs_ocsp_policy){.max_age_ms = CS_OCSP_AGE_DEFAULT_MS}, error));
+    /* nothing comes */
+    forget();
+    begin();
+    status = 500;
+    expect_again(CS_OK, 1, false, "status 500");
+    expect_again(CS_OK, 0, false, NULL);
+    actor.staple_asked -= 11 * MINUTE;
+    expect_again(CS_OK, 1, false, "status 500");
+}
+
 /* The authority's list, which names that certificate, as a trust of its own. */
 static cs_trust *trust_naming(X509 *named)
 {
@@ -316,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_none),
         cmocka_unit_test(test_outage_and_revocation),
         cmocka_unit_test(test_played_again),
+        cmocka_unit_test(test_not_too_often),
         cmocka_unit_test(test_own_list),
     };
     int failed = cmocka_run_group_tests(tests, set_up, tear_down);
