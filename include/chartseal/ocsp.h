@@ -33,6 +33,9 @@ typedef struct cs_ocsp_policy {
 /* Of a trust that no other thread has yet; a new trust has {false, CS_OCSP_AGE_DEFAULT_MS}. */
 CS_MUST_CHECK int cs_trust_set_ocsp(cs_trust *trust, cs_ocsp_policy policy, cs_error *error);
 
+/* http or https, printable, without spaces, shorter than CS_OCSP_URL_SIZE. */
+bool cs_ocsp_is_url(const char *text);
+
 /* Where the certificate says that its responder is (authority information access), http or https;
  * "" if it does not. CS_E_CERTIFICATE: it is none. */
 CS_MUST_CHECK int cs_ocsp_url(char url[CS_OCSP_URL_SIZE], cs_view certificate, cs_error *error);

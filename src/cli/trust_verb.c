@@ -95,10 +95,11 @@ static int set_ocsp(cs_home *home, const cs_arguments *arguments, cs_error *erro
     if (rc == CS_OK && word != NULL && strcmp(word, "required") != 0 &&
         strcmp(word, "preferred") != 0)
         rc = CS_FAIL(error, CS_E_USAGE, "--ocsp is required or preferred, not '%s'", word);
-    if (rc == CS_OK && url != NULL && !of_certificate && strncmp(url, "http://", 7) != 0 &&
-        strncmp(url, "https://", 8) != 0)
-        rc = CS_FAIL(
-            error, CS_E_USAGE, "--ocsp-url begins with http:// or https://, or is 'certificate'");
+    if (rc == CS_OK && url != NULL && !of_certificate && !cs_ocsp_is_url(url))
+        rc = CS_FAIL(error, CS_E_USAGE,
+            "--ocsp-url begins with http:// or https:// and has up to %d printable characters "
+            "without spaces, or is 'certificate'",
+            CS_OCSP_URL_SIZE - 1);
     if (rc == CS_OK)
         rc = cs_arg_number(
             &hours, arguments, "ocsp-max-age", 0, 1, CS_OCSP_AGE_MAX_MS / HOUR_MS, error);

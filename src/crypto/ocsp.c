@@ -41,7 +41,7 @@ static bool is_among(int nid, const int *nids, size_t count)
 /* -- asking --------------------------------------------------------------------------------------
  */
 
-static bool is_url(const char *text)
+bool cs_ocsp_is_url(const char *text)
 {
     size_t n = strlen(text);
 
@@ -66,7 +66,7 @@ int cs_ocsp_url(char url[CS_OCSP_URL_SIZE], cs_view certificate, cs_error *error
     for (int i = 0; url[0] == '\0' && i < sk_OPENSSL_STRING_num(places); i++) {
         const char *place = sk_OPENSSL_STRING_value(places, i);
 
-        if (is_url(place))
+        if (cs_ocsp_is_url(place))
             (void)snprintf(url, CS_OCSP_URL_SIZE, "%s", place);
     }
     X509_email_free(places);
@@ -226,7 +226,9 @@ static int check_dates(OCSP_SINGLERESP *single, int64_t max_age_ms, int64_t now_
     return CS_OK;
 }
 
-/* The issuer itself, or who has a certificate of it for this and for nothing else. */
+/* The issuer itself, or who has an end certificate of it with OCSPSigning among its extended
+ * usages.
+ */
 static int check_signer(X509 *signer, const cs_trust *trust, const cs_asked *asked, cs_error *error)
 {
     static const char *const usage[] = {OCSP_SIGNING};

@@ -61,6 +61,13 @@ cs doctor trust --dir "$work/doctor" --authority "$work/board/certificate.pem" -
     jq -e '.crl.lists == 1' >/dev/null || fail "one authority again"
 visit doctor patient cardiology
 
+say "a responder's address that could not be used is not kept"
+before=$(sha256sum <"$work/doctor/config.json")
+for url in "http://$(printf '%0512d' 0)/" "http://a b/" $'http://a\n/' ftp://a/; do
+    refused 2 "ocsp-url begins with" doctor trust --dir "$work/doctor" --ocsp-url "$url"
+done
+[ "$before" = "$(sha256sum <"$work/doctor/config.json")" ] || fail "it is kept"
+
 say "without a list that is said, before a patient trusts a doctor"
 mv "$work/patient/crl.pem" "$work/kept.pem"
 cs authority revoke --dir "$work/board" --certificate "$work/doctor.pem" >/dev/null
