@@ -65,6 +65,8 @@ typedef struct cs_piv_slot {
     bool has_certificate;
     bool certificate_read;             /* it is one that we can read; else the rest is empty */
     char name[CS_HOLDER_TEXT_MAX + 1]; /* the common name, if it has one clean one */
+    char id[CS_HOLDER_TEXT_MAX + 1];   /* the identity, likewise */
+    bool is_container;                 /* it says that it was made for an S_D that was loaded */
     char not_after[11];                /* YYYY-MM-DD */
     uint8_t fingerprint[CS_HASH_SIZE]; /* SHA-256 of the certificate */
     bool certificate_agrees;           /* its key usage has keyAgreement */

@@ -14,6 +14,8 @@
 #define PIV_REFERENCE_PUK 0x81
 #define PIV_ANSWER_MAX 4096 /* a certificate and a bit; Yubico's objects have 3072 at most */
 
+#define PIV_CONTAINER "S_D" /* the organisation in a certificate that only makes a key seen */
+
 struct cs_piv {
     ykpiv_state *state;
     char reader[CS_PIV_READER_MAX];

@@ -34,7 +34,14 @@ static bool holds(const cs_piv_slot *slot, const cs_piv_scalar *scalar)
            memcmp(slot->puk, scalar->puk, CS_PUK_SIZE) == 0;
 }
 
-/* The one that has it already (of a record that was put back), or the first that has nothing. */
+/* With an S_D of this doctor's from before: another goes over it, so that no old one stays. */
+static bool was_loaded(const cs_piv_slot *slot, const cs_piv_scalar *scalar)
+{
+    return slot->is_container && strcmp(slot->id, scalar->id == NULL ? "" : scalar->id) == 0;
+}
+
+/* Of a record that was put back: the one that has it already, or an earlier one. Else the first
+ * that has nothing. */
 static int choose_slot(
     cs_piv *card, const cs_piv_scalar *scalar, uint8_t *reference, cs_error *error)
 {
@@ -48,7 +55,7 @@ static int choose_slot(
         if (!is_retired(slots[i].reference))
             continue;
         used[slots[i].reference - RETIRED_FIRST] = true;
-        if (holds(&slots[i], scalar))
+        if (holds(&slots[i], scalar) || (*reference == 0 && was_loaded(&slots[i], scalar)))
             *reference = slots[i].reference;
     }
     for (uint8_t i = 0; rc == CS_OK && *reference == 0 && i < sizeof used; i++) {
@@ -141,8 +148,10 @@ static int load_certificate(
     cs_piv *card, uint8_t reference, const cs_piv_scalar *scalar, cs_error *error)
 {
     cs_piv_slot slot = {.reference = reference};
-    const cs_subject subject = {
-        .common_name = scalar->name, .organisation = "S_D", .role = "doctor", .id = scalar->id};
+    const cs_subject subject = {.common_name = scalar->name,
+        .organisation = PIV_CONTAINER,
+        .role = "doctor",
+        .id = scalar->id};
     cs_buf der = {0};
     int rc = piv_read_slot(card, true, &slot, error);
 
@@ -188,13 +197,16 @@ static int read_history(cs_piv *card, history *out, cs_error *error)
 
 static int write_history(cs_piv *card, const history *h, cs_error *error)
 {
-    uint8_t bytes[HISTORY_MAX] = {
-        TAG_ON_CARD, 1, h->on_card, TAG_OFF_CARD, 1, h->off_card, TAG_URL, (uint8_t)h->url_size};
-    size_t n = 8;
+    uint8_t bytes[HISTORY_MAX] = {TAG_ON_CARD, 1, h->on_card, TAG_OFF_CARD, 1, h->off_card};
+    size_t n = 6;
     ykpiv_rc rc;
 
-    memcpy(bytes + n, h->url, h->url_size);
-    n += h->url_size;
+    if (h->on_card != 0 || h->off_card != 0) { /* or it must not be there, part 1, 3.3.3 */
+        bytes[n++] = TAG_URL;
+        bytes[n++] = (uint8_t)h->url_size;
+        memcpy(bytes + n, h->url, h->url_size);
+        n += h->url_size;
+    }
     bytes[n++] = TAG_CHECK;
     bytes[n++] = 0;
     rc = ykpiv_save_object(card->state, YKPIV_OBJ_KEY_HISTORY, bytes, n);
@@ -254,22 +266,44 @@ int cs_piv_load_scalar(cs_piv *card, cs_piv_run *run, const cs_piv_scalar *scala
     return rc == CS_OK ? settle_history(card, error) : rc;
 }
 
+/* The slot that the record names; of a record that was put back, the first that says it was loaded.
+ * 0: none. Few cards have a history, and only these are looked through. */
+static int find_loaded(cs_piv *card, const cs_piv_run *run, uint8_t *reference, cs_error *error)
+{
+    cs_piv_slot slots[CS_PIV_SLOTS];
+    size_t count = 0;
+    history h = {0};
+    int rc = CS_OK;
+
+    *reference = run->scalar_slot;
+    if (*reference == 0)
+        rc = read_history(card, &h, error);
+    if (rc != CS_OK || *reference != 0 || h.on_card == 0)
+        return rc;
+    rc = cs_piv_slots(card, slots, &count, error);
+    for (size_t i = 0; rc == CS_OK && *reference == 0 && i < count; i++) {
+        if (is_retired(slots[i].reference) && slots[i].is_container)
+            *reference = slots[i].reference;
+    }
+    return rc;
+}
+
 /* A key that the card makes goes over it: there is no command that removes one. Without its
  * certificate nothing shows it. The slot stays the desk's. */
 int piv_drop_scalar(cs_piv *card, const cs_piv_run *run, const cs_piv_info *info, cs_error *error)
 {
-    uint8_t puk[CS_PUK_SIZE];
+    uint8_t puk[CS_PUK_SIZE], reference;
     ykpiv_rc status;
-    int rc;
+    int rc = find_loaded(card, run, &reference, error);
 
-    if (run->scalar_slot == 0)
-        return CS_OK;
+    if (rc != CS_OK || reference == 0)
+        return rc;
     rc = piv_authenticate(card, run, info, error);
     if (rc == CS_OK)
-        rc = piv_make_key(card, run->scalar_slot, puk, error);
+        rc = piv_make_key(card, reference, puk, error);
     if (rc != CS_OK)
         return rc;
-    status = ykpiv_util_delete_cert(card->state, run->scalar_slot);
+    status = ykpiv_util_delete_cert(card->state, reference);
     if (status != YKPIV_OK)
         return piv_fail(card, "removing the certificate of S_D", status, error);
     return settle_history(card, error);

@@ -6,7 +6,8 @@
  * A key that was issued to the doctor (S_D, suite p256) into a retired slot, by Yubico's import:
  * PKCS#11 has no way there. The slot is chosen once, the first that has neither key nor
  * certificate, and is in the record before the card is changed; from then on it is the desk's, and
- * another S_D goes over the one in it.
+ * another S_D goes over the one in it. With a record of before (put back from a backup), the slot
+ * with an S_D of this doctor's is found by its certificate.
  *
  * OpenSC shows a retired key by a certificate with its key usage, and by the key history object
  * that counts it: both are written. The certificate vouches for nothing.

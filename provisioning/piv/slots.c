@@ -54,6 +54,15 @@ static bool take_date(const ASN1_TIME *time, char out[11])
     return ASN1_TIME_to_tm(time, &tm) == 1 && strftime(out, 11, "%Y-%m-%d", &tm) == 10;
 }
 
+static bool names_container(const X509 *certificate)
+{
+    char organisation[sizeof PIV_CONTAINER + 1]; /* so that a longer one is seen */
+
+    return X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_organizationName,
+               organisation, sizeof organisation) == sizeof PIV_CONTAINER - 1 &&
+           strcmp(organisation, PIV_CONTAINER) == 0;
+}
+
 /* Whoever has the management key can write what he likes there: it is shown, not trusted. */
 static void read_certificate(cs_view der, cs_piv_slot *out)
 {
@@ -67,8 +76,11 @@ static void read_certificate(cs_view der, cs_piv_slot *out)
                               (X509_get_key_usage(certificate) & KU_KEY_AGREEMENT) != 0;
     out->certificate_read = take_date(X509_get0_notAfter(certificate), out->not_after);
     if (cs_x509_holder(&holder, X509_get_subject_name(certificate), CS_E_CERTIFICATE, NULL) ==
-        CS_OK)
+        CS_OK) {
         memcpy(out->name, holder.name, sizeof out->name);
+        memcpy(out->id, holder.id, sizeof out->id);
+        out->is_container = names_container(certificate);
+    }
     if (out->has_puk)
         out->matches = cs_x509_puk(holder.puk, X509_get_X509_PUBKEY(certificate), CS_E_CERTIFICATE,
                            NULL) == CS_OK &&

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # `chartseal card load`: S_D of a registered doctor into a retired slot; what it refuses, and a
-# failure and a pull at every command of it that changes the card. Run by with_readers.sh.
+# failure and a pull at every command of it that changes the card. D-1's card has a management key of
+# AES-192, D-2's of 3DES. Run by with_readers.sh.
 #
 # usage: with_readers.sh load.sh CHARTSEAL VIRTUAL-PIV SUITE
 set -euo pipefail
@@ -28,7 +29,7 @@ equal() {
     exit 77
 }
 
-command -v yubico-piv-tool >/dev/null || {
+[ "$suite" = ed25519 ] || command -v yubico-piv-tool >/dev/null || {
     echo "skipped: no yubico-piv-tool, which makes keys in retired slots" >&2
     exit 77
 }
@@ -37,10 +38,10 @@ of_record() { # NAME, in the record of $dir
     sed -n "s/^$1 //p" "$dir/record"
 }
 
-# make_card ID SERIAL: a blank one in the first reader, made for doctor ID; its directory is $dir.
+# make_card ID SERIAL [OPTION]: a blank one in the first reader, made for doctor ID; its directory is $dir.
 make_card() {
     dir=$work/cards/$1
-    insert 0 "$1" --blank --serial "$2"
+    insert 0 "$1" --blank --serial "${@:2}"
     cs card provision --dir "$dir" --name "Dr. Ada Ek" --id "$1" --reader "${readers[0]}" >/dev/null
     certify_dir
     cs card provision --dir "$dir" --name "Dr. Ada Ek" --id "$1" --reader "${readers[0]}" \
@@ -108,7 +109,7 @@ export LSAN_OPTIONS="suppressions=$work/lsan:print_suppressions=0"
 make_cloud "$suite"
 start cloud
 
-make_card D-1 00c0ffee
+make_card D-1 00c0ffee --aes
 home=$work/ek
 join_doctor ek D-1
 
@@ -144,7 +145,14 @@ eject 0
 ada=$dir
 make_card D-2 00000b0b
 refused 7 "no token matches" card load --dir "$dir" --home "$home"
+home=$work/bo
+join_doctor bo D-2
+equal "S_D of the other is sealed" sealed "$(register)"
 eject 0
+cp "$work/D-2" "$work/other"
+cp -r "$dir" "$work/other.dir"
+cp -r "$home" "$work/other.home"
+home=$work/ek
 insert 0 D-1
 refused 7 "another than the record" card load --dir "$dir" --home "$home"
 dir=$ada
@@ -183,6 +191,7 @@ equal "the slot, and one agree, one scalar_mul" "82 imported 1 1" \
 equal "the record names the slot" 82 "$(of_record scalar)"
 equal "the card says imported" "yes no yes" "$(shown "$slot_82")"
 equal "to people, too" 1 "$(cs card show | grep -c '^slot 82  *key imported$')"
+equal "the management key's algorithm" AES-192 "$(of_record algorithm)"
 is_loaded || fail "not loaded: $(cat "$home/config.json")"
 equal "the audit tells the truth of it" "82 token imported false" "$(audited)"
 equal "the certificate vouches for nothing" "Key Agreement" \
@@ -265,7 +274,7 @@ is_sealed || fail "not sealed after a registration"
 eject 0
 
 echo "# a fault at every command that changes the card"
-between base before before before
+between "AES" before before before
 trials=0
 interrupted=0
 sweep() { # FAULT
@@ -295,8 +304,39 @@ done
 echo "$interrupted of $trials runs ended early, and were gone on with"
 equal "most end a run" yes "$([ "$interrupted" -ge $((trials * 2 / 3)) ] && echo yes)"
 
+echo "# a new S_D over an old one, with a management key of 3DES"
+between "3DES" other other other
+trial
+load >/dev/null
+is_loaded || fail "not loaded"
+equal "no algorithm is told, as before there were others" "" "$(of_record algorithm)"
+equal "S_D anew" sealed "$(register)"
+old=$(shown '.slots[] | select(.slot == "82") | .certificate.sha256')
+eject 0
+for part in '' .dir .home; do cp -rT "$work/trial$part" "$work/over$part"; done
+between over over over over
+rm -f "$work/over.log"
+trial --log "$work/over.log"
+load >/dev/null
+is_loaded || fail "not loaded over the old one"
+eject 0
+mapfile -t commands < <(changing "$work/over.log")
+equal "what changes the card: the key, its certificate in two parts" 3 "${#commands[@]}"
+trials=0
+interrupted=0
+for fault in "--fail-at ${commands[0]}:6f00" "--pull-at ${commands[0]}" "--pull-after ${commands[0]}" \
+    "--pull-after ${commands[1]}" "--fail-at ${commands[2]}:6f00" "--pull-after ${commands[2]}"; do
+    sweep "$fault"
+done
+equal "each run ended early, and was gone on with" "$trials" "$interrupted"
+insert 0 trial
+equal "the old one is gone" no \
+    "$([ "$(shown '.slots[] | select(.slot == "82") | .certificate.sha256')" = "$old" ] || echo no)"
+equal "the new one acts as Y" "82 token imported false" "$(audited)"
+eject 0
+
 echo "# slot 82 is another's"
-between base before before before
+between "3DES" other other other
 trial
 make_key() { # SLOT
     yubico-piv-tool -r "${readers[0]}" --key="$(of_record admin)" -a generate -s "$1" -A ECCP256 >/dev/null 2>&1 ||
@@ -319,26 +359,36 @@ echo "# new keys, with a fault where the S_D of the old ones goes"
 between base after after after
 trial --log "$work/keys.log"
 cs card renew --dir "$dir" --new-keys >/dev/null
+is_empty_history() { # of no key: without an address (SP 800-73-4, part 1, 3.3.3)
+    sed -n 's/^object 5fc10c //p' "$work/trial" | grep -q 'c10100c20100fe00$'
+}
 is_gone() {
     [ "$(shown "$slot_82") $(shown .key_history)" = "yes yes none 0" ] &&
         [ "$(shown '[.slots[] | "\(.slot) \(.generated)"] | join(",")')" = "9C yes,9D yes,82 yes" ] &&
-        [ "$(of_record "done")" = agree ]
+        [ "$(of_record "done")" = agree ] && is_empty_history
 }
 is_gone || fail "the old S_D is there, or the keys are not new"
 eject 0
+trial
+sed -i '/^scalar/d' "$dir/record" # put back from a copy of before
+cs card renew --dir "$dir" --new-keys >/dev/null
+is_gone || fail "with a record of before, the old S_D is there, or the keys are not new"
+eject 0
+faults=(--pull-after --fail-at --pull-at)
 for n in $(changing "$work/keys.log" | head -n 3); do # the key, its certificate, the history
-    for fault in "--fail-at $n:6f00" "--pull-at $n" "--pull-after $n"; do
-        # shellcheck disable=SC2086 # two words
-        trial $fault
-        cs card renew --dir "$dir" --new-keys >/dev/null 2>&1 && fail "$fault did not end the run"
-        eject 0
-        insert 0 trial
-        cs card renew --dir "$dir" --new-keys >/dev/null || fail "$fault: not gone on with"
-        is_gone || fail "$fault: the old S_D is there, or the keys are not new"
-        eject 0
-    done
+    fault="${faults[0]} $n"
+    [ "${faults[0]}" != --fail-at ] || fault=$fault:6f00
+    faults=("${faults[@]:1}")
+    # shellcheck disable=SC2086 # two words
+    trial $fault
+    cs card renew --dir "$dir" --new-keys >/dev/null 2>&1 && fail "$fault did not end the run"
+    eject 0
+    insert 0 trial
+    cs card renew --dir "$dir" --new-keys >/dev/null || fail "$fault: not gone on with"
+    is_gone || fail "$fault: the old S_D is there, or the keys are not new"
+    eject 0
 done
-echo "ok: each of nine runs ended early, and was gone on with"
+echo "ok: each of three runs ended early, and was gone on with"
 
 echo "# registered again"
 between base after after after
@@ -349,6 +399,7 @@ equal "the old one is not believed" "none sealed sealed false" "$(audited)"
 equal "nor is it said how it came there" "agree unknown" "$(cs token audit --dir "$home" --json |
     jq -r '.keys[] | select(.slot == "82") | "\(.use) \(.delivery)"')"
 old=$(shown '.slots[] | select(.slot == "82") | .certificate.sha256')
+sed -i '/^scalar/d' "$dir/record" # put back from a copy of before: the new one takes the same slot
 sed -i 's/use_file_caching = no/use_file_caching = public/' "$OPENSC_CONF"
 cs token audit --dir "$home" >/dev/null # which puts the old certificate into the cache
 refused 7 "use_file_caching is off" card load --dir "$dir" --home "$home" --reader "${readers[0]}"
