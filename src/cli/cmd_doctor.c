@@ -142,7 +142,7 @@ static const cs_verb verbs[] = {
         "--dir ek --out ek.csr", run_csr},
     {"register", "register with the cloud, by the certificate", register_options,
         "--dir ek --cloud-url https://cloud.example --certificate ek.pem", run_register},
-    {"visit", "serve one patient: consult, fetch the record, send and file the diagnosis",
+    {"visit", "serve a patient: consult, fetch the record, send and file the diagnosis",
         cs_doctor_visit_options,
         "--dir ek --listen 0.0.0.0:7430 --department cardiology --record-out record.json",
         cs_run_doctor_visit},
