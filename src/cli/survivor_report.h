@@ -16,8 +16,8 @@ void cs_say_survivor(const cs_home *home);
 
 /* What config.json says of it, the transcript of the ceremony says too, signed by the home's
  * signing key (SEC1): anybody who writes to the home could add it to the one, but not to the other.
- * CS_E_KEY_EXPOSED; CS_E_NO_FILE: there is no transcript; CS_E_KEY_MISSING: sign_public is empty, no
- * such key is in the token. Nothing, where config.json says nothing of it. */
+ * CS_E_KEY_EXPOSED; CS_E_NO_FILE: there is no transcript; CS_E_KEY_MISSING: sign_public is empty,
+ * no such key is in the token. Nothing, where config.json says nothing of it. */
 CS_MUST_CHECK int cs_survivor_check_transcript(
     const cs_home *home, cs_view sign_public, cs_error *error);
 
