@@ -292,6 +292,7 @@ static int open_station(
     int rc = cs_open_home(opened, CS_HOME_DOCTOR, arguments, error);
 
     if (rc == CS_OK) {
+        opened->home->visits = true;
         opened->home->pin_hold = cs_arg(arguments, "pin-hold");
         rc = cs_open_party(opened, arguments, error);
     }

@@ -210,7 +210,7 @@ static cs_pin_source pin_source(cs_home *home)
     return source;
 }
 
-static int take_hold(cs_pin_hold *out, const cs_home *home, cs_error *error)
+static int noted_hold(cs_pin_hold *out, const cs_home *home, cs_error *error)
 {
     const json_t *value = json_object_get(json_object_get(home->config, "pin"), "hold");
     const char *text = json_string_value(value);
@@ -226,6 +226,16 @@ static int take_hold(cs_pin_hold *out, const cs_home *home, cs_error *error)
             "minutes, at most %d and %d); mend it",
             home->dir, CS_PIN_HOLD_USES_MAX, CS_PIN_HOLD_SECONDS_MAX / 60);
     return CS_OK;
+}
+
+/* Where there is no visit there is no end of one, either: a PIN would be held for nothing. */
+static int take_hold(cs_pin_hold *out, const cs_home *home, cs_error *error)
+{
+    int rc = noted_hold(out, home, error);
+
+    if (rc == CS_OK && out->kind == CS_PIN_HOLD_VISIT && !home->visits)
+        *out = (cs_pin_hold){CS_PIN_HOLD_EACH, 0, 0};
+    return rc;
 }
 
 /* A number that config.json may have; 0: the default. */

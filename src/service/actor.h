@@ -13,9 +13,9 @@ void cs_home_key_label(const cs_home *home, const char *name, char label[CS_LABE
  * the biometric password where "pin.from" says so (biometrics.h), else from a person.
  * What a person gives is held as "pin.hold" says (token/pin_hold.h); for a doctor who does not say,
  * for the visit: she began it, she sits at the station with her card, and four prompts in a visit
- * teach nobody to look at what is signed. Anybody else is asked each time.
- * "token_sessions" and "token_timeout_ms" may be there, as in cs_token_options. The home outlives
- * the token. */
+ * teach nobody to look at what is signed. Anybody else, and she without a visit, is asked each
+ * time. "token_sessions" and "token_timeout_ms" may be there, as in cs_token_options. The home
+ * outlives the token. */
 CS_MUST_CHECK int cs_home_open_token(cs_token **out, cs_home *home, cs_error *error);
 /* The same; the last PIN try is used if it comes to that and the caller says so. */
 CS_MUST_CHECK int cs_home_open_token_forced(

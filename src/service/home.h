@@ -58,6 +58,7 @@ typedef struct cs_home {
     unsigned adopted;       /* by cs_home_make_keys: keys that were in the token already */
     cs_pin_source pin;      /* CS_PIN_NONE, or where the PIN is now, whatever config.json says */
     const char *pin_hold;   /* NULL, or how long it is held ("visit"), whatever config.json says */
+    bool visits;            /* opened for visits: a PIN may be held for one */
     cs_token_tell_fn tell;  /* what has to be done at the reader; NULL: on the terminal */
 } cs_home;
 

@@ -190,7 +190,11 @@ cs doctor init --dir "$work/ek" --id D-1 --name "Dr. Ada Ek" --token "$uri" \
 typing "$pin"
 cs doctor register --dir "$work/ek" --cloud-url "$cloud_url" \
     --certificate "$work/cards/D-1/sign.pem" >/dev/null
-equal "a registration asks once" 1 "$(asked)"
+# nothing is held without a visit, which would be until the process ends, and nothing says so
+equal "a registration asks for its login and its signature" 2 "$(asked)"
+cs token login --dir "$work/ek" >/dev/null
+equal "a login asks once" 3 "$(asked)"
+! grep "held" "$work/asked" || fail "a PIN is held for a visit that is none"
 
 echo "# one visit, by each policy"
 policy() { # HOLD PROMPTS: options, what is wanted
