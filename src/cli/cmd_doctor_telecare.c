@@ -15,16 +15,20 @@
 typedef struct desk {
     const cs_arguments *arguments;
     const cs_home *home;
+    cs_actor *actor;
 } desk;
 
 static int on_diagnose(void *context, cs_buf *out, cs_error *error)
 {
     const desk *me = context;
+    int rc;
 
     if (!cs_arg_flag(me->arguments, "json"))
         cs_say("the report is in %s, the measurement in %s", cs_arg(me->arguments, "report-out"),
             cs_arg(me->arguments, "measurement-out"));
-    return cs_take_diagnosis(out, me->arguments, me->home, -1, error);
+    rc = cs_take_diagnosis(out, me->arguments, me->home, -1, error);
+    /* what was good when she began to write may have ended */
+    return rc == CS_OK ? cs_certificate_staple(me->actor, error) : rc;
 }
 
 static int check_options(const cs_arguments *arguments, cs_error *error)
@@ -75,6 +79,7 @@ int cs_run_doctor_treat(const cs_arguments *arguments, cs_error *error)
     if (rc == CS_OK)
         rc = cs_cloud_url(&cloud_url, opened.home, arguments, error);
     me.home = opened.home;
+    me.actor = opened.actor;
     if (rc == CS_OK)
         cs_warn_lists(opened.home);
     if (rc == CS_OK)

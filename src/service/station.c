@@ -42,17 +42,6 @@ static int refresh_revocations(station *me, cs_error *error)
     return rc;
 }
 
-/* What the authority says of the certificate today goes along with it. */
-static int bring_staple(station *me, cs_error *error)
-{
-    char warning[CS_STAPLE_WARNING_SIZE];
-    int rc = cs_staple_bring(me->actor, warning, error);
-
-    if (rc == CS_OK && warning[0] != '\0')
-        me->input->warn(me->input->context, warning);
-    return rc;
-}
-
 /* A doctor whose certificate is no longer good hears it before a patient is there. */
 static int check_myself(station *me, cs_error *error)
 {
@@ -77,8 +66,8 @@ static int ask_ahead(station *me, cs_error *error)
     return CS_OK;
 }
 
-/* A station that serves one patient after the other takes in what `doctor trust` has brought since.
- */
+/* A station that serves one patient after the other, and waits long for each, takes in what `doctor
+ * trust` has brought since. */
 static int read_trust(station *me, cs_error *error)
 {
     cs_trust *fresh = NULL;
@@ -88,7 +77,27 @@ static int read_trust(station *me, cs_error *error)
         return rc;
     cs_trust_free(&me->actor->trust);
     me->actor->trust = fresh;
+    me->world.env.trust = fresh;
     return CS_OK;
+}
+
+/* What the authority says of the certificate today goes along with it. */
+static int bring_staple(station *me, cs_error *error)
+{
+    char warning[CS_STAPLE_WARNING_SIZE];
+    int rc = cs_staple_bring(me->actor, warning, error);
+
+    if (rc == CS_OK && warning[0] != '\0')
+        me->input->warn(me->input->context, warning);
+    return rc;
+}
+
+/* After somebody was waited for: what was good before it may have ended. */
+static int catch_up(station *me, cs_error *error)
+{
+    int rc = read_trust(me, error);
+
+    return rc == CS_OK ? bring_staple(me, error) : rc;
 }
 
 static int prepare(station *me, cs_error *error)
@@ -259,7 +268,7 @@ static int await_patient(station *me, cs_link_listener *listener, cs_error *erro
             fetched = cs_clock_ms();
         }
         if (rc == CS_OK)
-            rc = bring_staple(me, error);
+            rc = catch_up(me, error);
         if (rc != CS_OK)
             return rc;
         rc = meet(me, &last);
@@ -466,7 +475,9 @@ static int file_diagnosis(
     }
     if (me->nobody)
         return tell_unfiled(me, content, error);
-    rc = cs_finder_file(&me->finder, diagnosis, content, me->report->filed_id, error);
+    rc = catch_up(me, error);
+    if (rc == CS_OK)
+        rc = cs_finder_file(&me->finder, diagnosis, content, me->report->filed_id, error);
     me->report->filing_ops = cs_ops_between(before, cs_ops_of_thread());
     me->report->filed = rc == CS_OK;
     if (rc == CS_E_NO_DEPARTMENT || rc == CS_E_NOT_FOUND) /* with --no-record it shows here */

@@ -327,8 +327,9 @@ int cs_finder_file(cs_finder *finder, const cs_signed_diagnosis *diagnosis, cs_v
     bool had_session = cs_finder_is_open(finder);
     int rc = file_once(finder, diagnosis, content, filed, error);
 
-    /* A hospital that was restarted, or that waited longer than it keeps sessions. */
-    if (rc == CS_E_NO_SESSION && had_session) {
+    /* A hospital that was restarted, or that waited longer than it keeps sessions; or than the OCSP
+     * answer is good that the session began with, and the party may have a newer one. */
+    if ((rc == CS_E_NO_SESSION || rc == CS_E_OCSP) && had_session) {
         cs_finder_close(finder);
         rc = file_once(finder, diagnosis, content, filed, error);
     }

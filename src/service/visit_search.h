@@ -53,7 +53,8 @@ bool cs_finder_is_open(const cs_finder *finder);
 CS_MUST_CHECK int cs_finder_record(cs_finder *finder, cs_view record_id, const char *path,
     const char *directory, cs_found_record *out, cs_error *error);
 
-/* F1, F2, opening a session if there is none. */
+/* F1, F2, opening a session if there is none, or another where the hospital has lost it or finds
+ * that the OCSP answer that it began with has ended. */
 CS_MUST_CHECK int cs_finder_file(cs_finder *finder, const cs_signed_diagnosis *diagnosis,
     cs_view content, uint8_t filed[CS_RECORD_ID_SIZE], cs_error *error);
 

@@ -52,6 +52,16 @@ silence() {
     [ -z "${pids[responder]:-}" ] || kill_hard responder
 }
 
+# list STATUS: V, or R and when; the authority's list that says so
+list() {
+    printf '%s\t400101000000Z\t%s\t11\tunknown\t/CN=doctor\n' "$1" "${2:-}" >"$ca/list.txt"
+    printf '%s\n' '[ca]' 'default_ca=a' '[a]' "database=$ca/list.txt" 'default_md=sha256' \
+        'default_crl_days=7' "crlnumber=$ca/number" >"$ca/ca.conf"
+    [ -s "$ca/number" ] || echo 01 >"$ca/number"
+    openssl ca -config "$ca/ca.conf" -gencrl -keyfile "$ca/ca.key" -cert "$ca/ca.pem" \
+        -out "$ca/crl.pem" 2>/dev/null
+}
+
 # all PATIENT CLOUD HOSPITAL: their policies, taken in by the services that run
 all() {
     cs patient trust --dir "$work/patient" --ocsp "$1" >/dev/null
@@ -74,6 +84,29 @@ comes_to() {
     [ "$status" -eq 4 ] || fail "$what: status $status"
     jq -r .error.message "$work/visit-doctor.json" | grep -qE "the $who('s side)? refused \\(ocsp\\)" ||
         fail "$what: $(cat "$work/visit-doctor.json")"
+}
+
+# begin_visit DIAGNOSIS: a station that waits; come: the patient does. $status is the station's.
+begin_visit() {
+    rm -f "$work"/visit.* "$work"/visit-*.json
+    "$chartseal" doctor visit --dir "$work/doctor" --listen 127.0.0.1:0 \
+        --port-file "$work/visit.port" --department cardiology --diagnosis "$1" --timeout 60 --json \
+        <&0 >"$work/visit-doctor.json" 2>"$work/log/doctor.err" &
+    station=$!
+    for _ in {1..200}; do
+        [ ! -s "$work/visit.port" ] || return 0
+        sleep 0.05
+    done
+    fail "the station opened no port: $(cat "$work/log/doctor.err")"
+}
+
+come() {
+    status=0
+    "$chartseal" patient visit --dir "$work/patient" \
+        --station "127.0.0.1:$(tr -d '\n' <"$work/visit.port")" --doctor D-1 \
+        --signal "$data/ecg-360hz-u16le.bin" --diagnosis-out "$work/visit.diagnosis" --timeout 60 \
+        --json >"$work/visit-patient.json" 2>"$work/log/patient.err" || true
+    wait "$station" || status=$?
 }
 
 make_world
@@ -157,6 +190,35 @@ silence
 rm "$work/doctor/ocsp.der"
 all preferred preferred required
 comes_to "a revoked doctor without an answer" hospital
+
+say "a list that is taken in while a station waits holds for the patient who comes"
+respond V
+all preferred preferred preferred
+begin_visit "$data/diagnosis.txt"
+list R "$(date -u +%y%m%d%H%M%SZ)"
+cs doctor trust --dir "$work/doctor" --crl "$ca/crl.pem" >/dev/null
+come
+[ "$status" -eq 4 ] || fail "by the new list she is revoked: status $status"
+jq -e '.error.code == "revoked"' "$work/visit-doctor.json" >/dev/null ||
+    fail "not for being revoked: $(cat "$work/visit-doctor.json")"
+sleep 1 # a list is not older than the one before
+list V
+cs doctor trust --dir "$work/doctor" --crl "$ca/crl.pem" >/dev/null
+
+say "an answer that ends while the doctor writes is brought again before the diagnosis is filed"
+all preferred preferred required
+age 12 hospital
+age 12 doctor
+rm -f "$work/doctor/ocsp.der"
+begin_visit - < <(sleep 20 && cat "$data/diagnosis.txt")
+come
+[ "$status" -eq 0 ] || fail "status $status: $(cat "$work/visit-doctor.json")"
+jq -e '.record != null and .diagnosis.filed != null' "$work/visit-doctor.json" >/dev/null ||
+    fail "not filed: $(cat "$work/visit-doctor.json")"
+age 86400 hospital
+age 86400 doctor
+silence
+rm "$work/doctor/ocsp.der"
 
 say "another responder than the certificate's"
 respond V
