@@ -178,8 +178,8 @@ static json_t *steps_json(const cs_station_report *report)
         "diagnosis", cs_ops_json(report->diagnosis_ops));
 }
 
-static int print_visit(
-    const cs_station_report *report, const cs_opened *opened, int64_t took_ms, cs_error *error)
+static int print_visit(const cs_station_report *report, const cs_opened *opened,
+    cs_wire_counts before, int64_t took_ms, cs_error *error)
 {
     cs_wire_counts counts = cs_wire_log_counts(opened->log);
 
@@ -191,9 +191,10 @@ static int print_visit(
             report->missing == CS_OK ? NULL : cs_code_name(report->missing), "signal",
             signal_json(report), "diagnosis", diagnosis_json(report), "token_ops",
             cs_ops_json(report->ops), "filing_ops", cs_ops_json(report->filing_ops), "step_ops",
-            steps_json(report), "wire", "messages", (json_int_t)counts.messages, "bytes",
-            (json_int_t)counts.bytes, "pin_prompts", (json_int_t)report->pin_prompts, "seconds",
-            (double)took_ms / 1000, "own_seconds", (double)report->own_us / 1000000),
+            steps_json(report), "wire", "messages", (json_int_t)(counts.messages - before.messages),
+            "bytes", (json_int_t)(counts.bytes - before.bytes), "pin_prompts",
+            (json_int_t)report->pin_prompts, "seconds", (double)took_ms / 1000, "own_seconds",
+            (double)report->own_us / 1000000),
         error);
 }
 
@@ -231,13 +232,14 @@ static int set_visits(int64_t *visits, const cs_arguments *arguments, cs_error *
 static int one_visit(const desk *me, cs_opened *opened, const cs_station_input *input,
     cs_station_report *report, cs_error *error)
 {
+    cs_wire_counts before = cs_wire_log_counts(opened->log);
     int64_t started = cs_clock_ms();
     int rc = cs_station_visit(report, opened->home, opened->actor, opened->log, input, error);
 
     if (rc != CS_OK)
         return rc;
     if (me->quiet)
-        return print_visit(report, opened, cs_clock_ms() - started, error);
+        return print_visit(report, opened, before, cs_clock_ms() - started, error);
     say_visit(me, report);
     return CS_OK;
 }
@@ -265,7 +267,8 @@ static bool may_go_on(const desk *me, const cs_station_report *report, int rc)
     }
 }
 
-/* One patient after the other. A visit that fails is told at once; the status is the last one's. */
+/* One patient after the other. A visit that fails is told at once; the status is that of the last
+ * that failed, so that 0 says that none did. */
 static int all_visits(const desk *me, cs_opened *opened, const cs_station_input *input,
     int64_t visits, cs_error *error)
 {

@@ -7,14 +7,28 @@
 #include <chartseal/secret.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+
+/* An editor's output goes there (editor.h) where ours goes somewhere else, as with --json > FILE.
+ */
+static bool has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return false;
+    (void)close(fd);
+    return true;
+}
 
 int cs_check_diagnosis_source(const cs_arguments *arguments, cs_error *error)
 {
     const char *from = cs_arg(arguments, "diagnosis");
 
-    if (from == NULL && (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0))
+    if (from == NULL &&
+        (isatty(STDIN_FILENO) == 0 || (isatty(STDOUT_FILENO) == 0 && !has_terminal())))
         return CS_FAIL(error, CS_E_USAGE,
             "give --diagnosis FILE, or - for standard input: there is no terminal for an editor");
     if (from != NULL && strcmp(from, "-") != 0 && access(from, R_OK) != 0)

@@ -4,6 +4,7 @@
 #include "service/files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,15 @@
 #define OPEN_MAX_HERE 8 /* descriptors for a walk through what an editor left */
 #define DEFAULT_EDITOR "sensible-editor"
 
+/* Our own output may be a file (--json > FILE): nothing of the editor's belongs there. */
+static void take_terminal(void)
+{
+    int fd = isatty(STDOUT_FILENO) != 0 ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+    if (fd >= 0)
+        (void)dup2(fd, STDOUT_FILENO);
+}
+
 /* The variable may hold options too, so a shell reads it; the name of the file is an argument. */
 static void become_editor(const char *file)
 {
@@ -31,6 +41,7 @@ static void become_editor(const char *file)
     n = snprintf(script, sizeof script, "%s \"$1\"", editor == NULL ? DEFAULT_EDITOR : editor);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    take_terminal();
     if (n > 0 && (size_t)n < sizeof script)
         (void)execl("/bin/sh", "sh", "-c", script, "chartseal", file, (char *)NULL);
     _exit(127);

@@ -383,7 +383,7 @@ static int write_diagnosis(
 
     cs_waited_since(own_us + cs_waited_us()); /* for a person, so far as it was not counted */
     if (rc == CS_OK && content->n == 0)
-        rc = CS_FAIL(error, CS_E_USAGE, "the diagnosis is empty: nothing was sent or filed");
+        rc = CS_FAIL(error, CS_E_CANCELLED, "the diagnosis is empty: nothing was sent or filed");
     if (rc == CS_OK && content->n > CS_DIAGNOSIS_MAX)
         rc = CS_FAIL(error, CS_E_TOO_LARGE, "the diagnosis has %zu bytes; at most %d go through",
             content->n, CS_DIAGNOSIS_MAX);

@@ -116,8 +116,8 @@ done
 say "a doctor who writes nothing"
 : >"$work/empty"
 begin_station --diagnosis "$work/empty"
-refused 8 "doctor's side could not go on (usage)" patient visit --dir "$work/patient" --station \
+refused 10 "doctor's side refused (cancelled)" patient visit --dir "$work/patient" --station \
     "127.0.0.1:$(cat "$work/port")" --doctor D-1 --diagnosis-out "$work/diagnosis" --no-consent
-ends "$station" 2 "the station, without a diagnosis"
+ends "$station" 10 "the station, without a diagnosis"
 exec 7>&-
 stop cloud

@@ -71,7 +71,8 @@ cat >"$work/bin/editor" <<TEXT
 #!/bin/sh
 touch $work/writing
 while [ -e $work/wait ]; do sleep 0.05; done
-cat $data/diagnosis.txt >"\$1"
+[ -t 0 ] && [ -t 1 ] || exit 1
+[ -e $work/empty ] || cat $data/diagnosis.txt >"\$1"
 TEXT
 chmod 700 "$work"/bin/*
 export PATH=$work/bin:$PATH DISPLAY=:99 EDITOR=editor
@@ -89,10 +90,12 @@ asked() {
 
 # -- a station at a terminal, which stays
 
-# station_begin [OPTION...]: its answers go to $work/answers, the rest to $work/station.err
+# station_begin [OPTION...]: its answers go to $work/answers, through the terminal or, with to_file,
+# as its standard output; the rest to $work/station.err
+to_file=
 station_begin() {
     rm -f "$work"/{port,answers,station.err,writing,wait}
-    python3 - "$work/answers" "$work/station.err" "$chartseal" doctor visit --dir "$work/ek" \
+    to_file=$to_file python3 - "$work/answers" "$work/station.err" "$chartseal" doctor visit --dir "$work/ek" \
         --listen 127.0.0.1:0 --port-file "$work/port" --department cardiology --timeout 60 --json \
         "$@" <<'PYTHON' &
 import os, pty, sys
@@ -100,8 +103,10 @@ answers, errors, *command = sys.argv[1:]
 pid, terminal = pty.fork()
 if pid == 0:
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
+    if os.environ["to_file"]:
+        os.dup2(os.open(answers, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 1)
     os.execv(command[0], command)
-with open(answers, "wb", buffering=0) as out:
+with open(answers, "ab", buffering=0) as out:
     while True:
         try:
             text = os.read(terminal, 4096)
@@ -248,10 +253,25 @@ several() { # HOLD PROMPTS-OF-EACH
     equal "$1: prompts of each visit" "$2" "$(answers 'map(.pin_prompts) | join(" ")')"
 }
 several visit "1 1 1"
+equal "the wire is counted for each visit" true \
+    "$(answers '.[2].wire.messages < 2 * .[0].wire.messages and .[2].wire.bytes < 2 * .[0].wire.bytes')"
 grep -q "the signatures to come; held until this visit is over" "$work/asked" ||
     fail "the second PIN is not asked for before the patient comes: $(cat "$work/asked")"
+to_file=yes
 several 8/60 "1 0 1"
+to_file=
 several each "5 4 4"
+nothing_written() {
+    touch "$work/empty"
+}
+typing "$pin"
+station_begin --visits 2
+comes nothing_written && fail "an empty diagnosis was sent"
+rm "$work/empty"
+comes
+station_end 10
+equal "a diagnosis that is not written ends that visit, and no other" "cancelled true" \
+    "$(answers '"\(.[0].error.code) \(.[1].ok)"')"
 
 echo "# pulled in mid visit, and put back"
 pulled() {
