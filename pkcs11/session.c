@@ -219,7 +219,9 @@ static int recover(p11_token *token, cs_error *error)
         token->lost = false;
         token->backoff_ms = 0;
     } else {
-        back_off(token);
+        /* who did not want to be asked has sent nothing, and may be asked again at once */
+        if (rc != CS_E_CANCELLED)
+            back_off(token);
         why.code = (cs_code)rc; /* a PIN source of the program's own may not have set it */
         token->why_lost = why;
         if (error != NULL)

@@ -394,6 +394,22 @@ static void test_cancelled(void **state)
                                      &(cs_token_options){.pin = {.kind = CS_PIN_PINENTRY}}, error));
 }
 
+/* Nor does it bar those who ask next, as the failures of a token do that is lost. */
+static void test_cancelled_when_lost(void **state)
+{
+    cs_key *key;
+    cs_token *token = open_asking("visit", &key);
+
+    (void)state;
+    type_pin("cancel");
+    fixture_script("C_Sign 1 fail 0x32\n"); /* CKR_DEVICE_REMOVED */
+    assert_fails(CS_E_CANCELLED, sign(key, error));
+    fixture_script("");
+    type_pin(PIN);
+    assert_ok(sign(key, error));
+    close_both(&token, &key);
+}
+
 /* What can be read each time is, and nobody is asked; holding it would be of no use. */
 static void test_file(void **state)
 {
@@ -611,8 +627,8 @@ int main(void)
         TEST(test_each), TEST(test_visit), TEST(test_counted), TEST(test_begin_visit),
         TEST(test_lost), TEST(test_lost_but_logged_in), TEST(test_not_looked_at), TEST(test_failed),
         TEST(test_another_token), TEST(test_changed_meanwhile), TEST(test_cancelled),
-        TEST(test_file), TEST(test_fork), TEST(test_pad), TEST(test_pad_fails),
-        TEST(test_pad_fails_in_use), TEST(test_pad_initialise),
+        TEST(test_cancelled_when_lost), TEST(test_file), TEST(test_fork), TEST(test_pad),
+        TEST(test_pad_fails), TEST(test_pad_fails_in_use), TEST(test_pad_initialise),
         TEST(test_refused), /* the last: from then on this PIN is refused */
     };
 
