@@ -35,7 +35,10 @@ grep -q "^token  *$label$" "$work/first/sheet.txt" || fail "the sheet names no t
 make first >/dev/null
 [ "$(labels | grep -c -x -F "$label")" -eq 1 ] || fail "it was made twice"
 refused 9 "another module or doctor" card provision --module "$shim" --dir "$work/first" --name X --id D-2
-refused 2 "needs none" card provision --module "$shim" --dir "$work/x" --name X --id X --reader R
+refused 2 "reader is of a PIV card" card provision --module "$shim" --dir "$work/x" --name X --id X \
+    --reader R
+refused 2 "trust is of a PIV card" card provision --module "$shim" --dir "$work/x" --name X --id X \
+    --trust "$work/x"
 
 say "a doctor takes it up"
 certify "$work/first/sign.csr" "$work/first.pem"
