@@ -95,8 +95,7 @@ static CK_RV make_pair(p11_job *job, const p11_generation *g)
         return rv;
     rv = set_id(job, curve, public_key, private_key);
     if (rv == CKR_OK && job->rc == CS_OK)
-        rv = g->with != NULL ? p11_settle_wrapped(job, g, private_key)
-                             : p11_key_adopt(job, g->key, private_key);
+        rv = p11_settle(job, g, private_key);
     if (rv != CKR_OK || job->rc != CS_OK) {
         p11_destroy(job, private_key);
         p11_destroy(job, public_key);
@@ -130,13 +129,13 @@ static CK_RV make_secret(p11_job *job, const p11_generation *g)
     cs_random(id, sizeof id);
     rv = P11(job, C_GenerateKey, &mechanism, template, g->with != NULL ? n : n - 1, &made);
     if (rv == CKR_OK)
-        rv = g->with != NULL ? p11_settle_wrapped(job, g, made) : p11_key_adopt(job, g->key, made);
+        rv = p11_settle(job, g, made);
     if (rv != CKR_OK || job->rc != CS_OK)
         p11_destroy(job, made);
     return rv;
 }
 
-CK_RV p11_generate_work(p11_job *job, void *context)
+static CK_RV generate_work(p11_job *job, void *context)
 {
     p11_generation *g = context;
     CK_RV rv = p11_check_label_free(job, g->label);
@@ -147,12 +146,11 @@ CK_RV p11_generate_work(p11_job *job, void *context)
     return g->use == CS_USE_PRF ? make_secret(job, g) : make_pair(job, g);
 }
 
-int p11_generate(
-    cs_token *base, cs_key **out, const char *label, cs_use use, cs_suite suite, cs_error *error)
+int p11_generate_wrapped(cs_token *base, cs_key **out, cs_buf *wrapped, const cs_wrapping_key *with,
+    const char *label, cs_use use, cs_suite suite, cs_error *error)
 {
     p11_token *token = (p11_token *)base;
-    p11_generation g = {.label = label, .use = use};
-    int rc;
+    p11_generation g = {.label = label, .use = use, .with = with, .wrapped = wrapped};
 
     if (use == CS_USE_ISSUE && suite != CS_SUITE_ED25519)
         return CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
@@ -160,10 +158,11 @@ int p11_generate(
     g.key = p11_key_new(token, use, suite, error);
     if (g.key == NULL)
         return CS_E_MEMORY;
-    rc = p11_run(token, NULL, p11_generate_work, &g, error);
-    if (rc == CS_OK)
-        *out = &g.key->base;
-    else
-        free(g.key);
-    return rc;
+    return p11_run_for_key(token, out, generate_work, &g, &g, error);
+}
+
+int p11_generate(
+    cs_token *base, cs_key **out, const char *label, cs_use use, cs_suite suite, cs_error *error)
+{
+    return p11_generate_wrapped(base, out, NULL, NULL, label, use, suite, error);
 }

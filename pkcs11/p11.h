@@ -320,8 +320,6 @@ CK_RV p11_signs_as(p11_job *job, CK_OBJECT_HANDLE object, const uint8_t public_k
 CK_RV p11_scalar_mul_with(p11_job *job, CK_OBJECT_HANDLE object, const cs_point *q, cs_point *out);
 
 /* -- survive.c, wrapping.c: keys that are wrapped once, or were */
-int p11_generate_wrapped(cs_token *token, cs_key **out, cs_buf *wrapped,
-    const cs_wrapping_key *with, const char *label, cs_use use, cs_suite suite, cs_error *error);
 int p11_unwrap_key(cs_token *token, cs_key **out, const cs_unwrapping *from, const char *label,
     cs_use use, cs_suite suite, cs_error *error);
 /* In a job: the wrapped key, appended to out. */
@@ -339,10 +337,15 @@ typedef struct p11_generation {
     const cs_wrapping_key *with;
     cs_buf *wrapped;
 } p11_generation;
-CK_RV p11_generate_work(p11_job *job, void *context);
-/* The object is wrapped, made to stay and adopted. On a failure it is the caller's to destroy. */
-CK_RV p11_settle_wrapped(p11_job *job, const p11_generation *g, CK_OBJECT_HANDLE object);
+/* The object is adopted, after it was wrapped and made to stay if g says so. On a failure it is the
+ * caller's to destroy. */
+CK_RV p11_settle(p11_job *job, const p11_generation *g, CK_OBJECT_HANDLE object);
+/* The work, and *out is g's key; or the key is freed. */
+int p11_run_for_key(p11_token *token, cs_key **out, p11_work work, void *context,
+    const p11_generation *g, cs_error *error);
 CK_RV p11_check_label_free(p11_job *job, const char *label);
+int p11_generate_wrapped(cs_token *token, cs_key **out, cs_buf *wrapped,
+    const cs_wrapping_key *with, const char *label, cs_use use, cs_suite suite, cs_error *error);
 int p11_generate(
     cs_token *token, cs_key **out, const char *label, cs_use use, cs_suite suite, cs_error *error);
 /* CKA_ID of ours: the first 20 bytes of SHA-256 of the public point. */

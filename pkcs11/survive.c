@@ -15,43 +15,31 @@ static CK_RV make_it_stay(p11_job *job, CK_OBJECT_HANDLE object)
     return P11(job, C_SetAttributeValue, object, &attribute, 1);
 }
 
-CK_RV p11_settle_wrapped(p11_job *job, const p11_generation *g, CK_OBJECT_HANDLE object)
+CK_RV p11_settle(p11_job *job, const p11_generation *g, CK_OBJECT_HANDLE object)
 {
-    CK_RV rv = p11_wrap(job, g->with, object, g->wrapped);
+    CK_RV rv = CKR_OK;
 
-    if (rv == CKR_OK && job->rc == CS_OK)
-        rv = make_it_stay(job, object);
+    if (g->with != NULL) {
+        rv = p11_wrap(job, g->with, object, g->wrapped);
+        if (rv == CKR_OK && job->rc == CS_OK)
+            rv = make_it_stay(job, object);
+    }
     return rv == CKR_OK && job->rc == CS_OK ? p11_key_adopt(job, g->key, object) : rv;
 }
 
-static int run(p11_token *token, cs_key **out, p11_work work, void *context, p11_key *key,
-    cs_buf *wrapped, cs_error *error)
+int p11_run_for_key(p11_token *token, cs_key **out, p11_work work, void *context,
+    const p11_generation *g, cs_error *error)
 {
     int rc = p11_run(token, NULL, work, context, error);
 
     if (rc == CS_OK) {
-        *out = &key->base;
+        *out = &g->key->base;
         return CS_OK;
     }
-    free(key);
-    if (wrapped != NULL)
-        cs_buf_clear(wrapped);
+    free(g->key);
+    if (g->wrapped != NULL)
+        cs_buf_clear(g->wrapped);
     return rc;
-}
-
-int p11_generate_wrapped(cs_token *base, cs_key **out, cs_buf *wrapped, const cs_wrapping_key *with,
-    const char *label, cs_use use, cs_suite suite, cs_error *error)
-{
-    p11_token *token = (p11_token *)base;
-    p11_generation g = {.label = label, .use = use, .with = with, .wrapped = wrapped};
-
-    if (use == CS_USE_ISSUE && suite != CS_SUITE_ED25519)
-        return CS_FAIL(error, CS_E_TOKEN_UNSUITABLE,
-            "a PKCS#11 token issues in suite ed25519 alone; a TPM does in p256");
-    g.key = p11_key_new(token, use, suite, error);
-    if (g.key == NULL)
-        return CS_E_MEMORY;
-    return run(token, out, p11_generate_work, &g, g.key, wrapped, error);
 }
 
 /* -- unwrapping ----------------------------------------------------------------------------------
@@ -155,8 +143,7 @@ static CK_RV unwrap_work(p11_job *job, void *context)
     if (rv == CKR_OK && job->rc == CS_OK && c->as.use == CS_USE_ISSUE)
         rv = create_public(job, c, id, &other);
     if (rv == CKR_OK && job->rc == CS_OK)
-        rv = c->as.with != NULL ? p11_settle_wrapped(job, &c->as, key)
-                                : p11_key_adopt(job, c->as.key, key);
+        rv = p11_settle(job, &c->as, key);
     if (rv != CKR_OK || job->rc != CS_OK) {
         p11_destroy(job, key);
         p11_destroy(job, other);
@@ -183,5 +170,5 @@ int p11_unwrap_key(cs_token *base, cs_key **out, const cs_unwrapping *from, cons
     c.as.key = p11_key_new(token, use, suite, error);
     if (c.as.key == NULL)
         return CS_E_MEMORY;
-    return run(token, out, unwrap_work, &c, c.as.key, from->rewrapped, error);
+    return p11_run_for_key(token, out, unwrap_work, &c, &c.as, error);
 }
