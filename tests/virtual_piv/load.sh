@@ -18,16 +18,8 @@ work=of-parties.sh # which makes it
 # shellcheck source=tests/integration/tpms.sh
 [ "$suite" = ed25519 ] || . "$here/../integration/tpms.sh"
 
-# equal WHAT WANTED GOT
-equal() {
-    [ "$2" = "$3" ] || fail "$1: wanted '$2', got '$3'"
-    echo "ok: $1"
-}
-
-[ -e "$module" ] || {
-    echo "skipped: no SoftHSM for the others; install the package softhsm2" >&2
-    exit 77
-}
+# shellcheck source=tests/virtual_piv/doctors.sh
+. "$here/doctors.sh"
 
 [ "$suite" = ed25519 ] || command -v yubico-piv-tool >/dev/null || {
     echo "skipped: no yubico-piv-tool, which makes keys in retired slots" >&2

@@ -16,28 +16,8 @@ work=of-parties.sh # which makes it
 # shellcheck source=tests/integration/parties.sh
 . "$here/../integration/parties.sh" "$1" pin
 
-# equal WHAT WANTED GOT
-equal() {
-    [ "$2" = "$3" ] || fail "$1: wanted '$2', got '$3'"
-    echo "ok: $1"
-}
-
-[ -e "$module" ] || {
-    echo "skipped: no SoftHSM for the others; install the package softhsm2" >&2
-    exit 77
-}
-
-# make_card NAME ID: of the blank one in the first reader.
-make_card() {
-    local dir=$work/cards/$2
-    cs card provision --dir "$dir" --name "$1" --id "$2" --reader "${readers[0]}" >/dev/null
-    cs authority issue --dir "$work/board" --request "$dir/sign.csr" --out "$dir/sign.pem" >/dev/null
-    cs authority issue --dir "$work/board" --request "$dir/sign.csr" \
-        --agree-key "$dir/agree.pub" --out "$dir/agree.pem" >/dev/null
-    cs card provision --dir "$dir" --name "$1" --id "$2" --reader "${readers[0]}" \
-        --sign-certificate "$dir/sign.pem" --agree-certificate "$dir/agree.pem" >/dev/null
-    sed -n 's/^pin //p' "$dir/record" >"$dir/pin"
-}
+# shellcheck source=tests/virtual_piv/doctors.sh
+. "$here/doctors.sh"
 
 tries() { # of the card in the first reader, as it tells itself once it has forgotten the last PIN
     opensc-tool --reset >/dev/null 2>&1
@@ -181,10 +161,10 @@ import hospital P-1 cardiology "$data/patient.json" >/dev/null
 
 echo "# two cards, and a home for one that says nothing of a PIN"
 insert 0 bob --blank --serial 00000b0b
-make_card "Dr. Bob Ox" D-2
+make_doctors_card "Dr. Bob Ox" D-2
 eject 0
 insert 0 ada --blank --serial 00c0ffee --log "$work/card.log"
-make_card "Dr. Ada Ek" D-1
+make_doctors_card "Dr. Ada Ek" D-1
 guid=$(cs card show --reader "${readers[0]}" --json | jq -r .guid)
 uri="pkcs11:serial=${guid:16}?module-path=$OPENSC_MODULE"
 pin=$(cat "$work/cards/D-1/pin")

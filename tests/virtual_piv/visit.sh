@@ -17,35 +17,8 @@ work=of-parties.sh # which makes it, and has another `certify`
 # shellcheck source=tests/integration/tpms.sh
 [ "$suite" = ed25519 ] || . "$here/../integration/tpms.sh"
 
-# equal WHAT WANTED GOT
-equal() {
-    [ "$2" = "$3" ] || fail "$1: wanted '$2', got '$3'"
-    echo "ok: $1"
-}
-
-[ -e "$module" ] || {
-    echo "skipped: no SoftHSM for the others; install the package softhsm2" >&2
-    exit 77
-}
-
-# provision NAME ID [OPTION...]
-provision() {
-    local dir=$work/cards/$2
-    cs card provision --dir "$dir" --name "$1" --id "$2" --reader "${readers[0]}" "${@:3}"
-}
-
-# make_card NAME ID: of the blank one in the first reader, with the board's certificates.
-make_card() {
-    local dir=$work/cards/$2
-    provision "$1" "$2" >/dev/null
-    cs authority issue --dir "$work/board" --request "$dir/sign.csr" --out "$dir/sign.pem" >/dev/null
-    cs authority issue --dir "$work/board" --request "$dir/sign.csr" \
-        --agree-key "$dir/agree.pub" --out "$dir/agree.pem" >/dev/null
-    provision "$1" "$2" --sign-certificate "$dir/sign.pem" --agree-certificate "$dir/agree.pem" \
-        >/dev/null
-    sed -n 's/^pin //p' "$dir/record" >"$dir/pin"
-    chmod 600 "$dir/pin"
-}
+# shellcheck source=tests/virtual_piv/doctors.sh
+. "$here/doctors.sh"
 
 card_uri() { # of the card in the first reader; OpenSC's serial number is half of the GUID
     local guid
@@ -73,7 +46,7 @@ import hospital P-1 cardiology "$data/patient.json" >/dev/null
 
 echo "# a card, and a home for it"
 insert 0 ada --blank --serial 00c0ffee --log "$work/card.log"
-make_card "Dr. Ada Ek" D-1
+make_doctors_card "Dr. Ada Ek" D-1
 refused 7 "--adopt-keys takes those" doctor init --dir "$work/unasked" --id D-1 \
     --name "Dr. Ada Ek" --token "$(card_uri)" --pin-file "$work/cards/D-1/pin" \
     --cloud-file "$work/cloud/cloud.cbor" --authority "$work/board/certificate.pem"
