@@ -6,7 +6,7 @@
  *
  *   1  the home's token gives S_D out, once, into guarded memory       (a PIN, one agree)
  *   2  over PC/SC: the key, its certificate, the key history
- *   3  the home's token shows the key of Y; it has to act as that      (a PIN, two scalar_mul)
+ *   3  the home's token shows the key of Y; the opening tries it       (a PIN, one scalar_mul)
  *   4  config.json names it, and the sealed file goes
  *
  * Token and PC/SC take turns: a card that one of them resets is lost to the other. Each part looks

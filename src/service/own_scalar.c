@@ -3,8 +3,6 @@
 
 #include "service/actor.h"
 
-#include <chartseal/secret.h>
-
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -210,33 +208,6 @@ int cs_own_scalar_unseal(cs_scalar *s, const cs_actor *actor, cs_error *error)
     return rc == CS_OK ? cs_key_unseal(s, actor->scalar, error) : rc;
 }
 
-/* Does it act as Y's key? r·(S·P) is known without S. */
-static int check_acts(cs_key *scalar, const cs_point *y, cs_error *error)
-{
-    cs_scalar *r = cs_secret_new(sizeof *r);
-    cs_point q, here, there;
-    int rc;
-
-    if (r == NULL)
-        return CS_FAIL(error, CS_E_MEMORY, "no guarded memory for a check; raise RLIMIT_MEMLOCK");
-    rc = cs_scalar_random(r, y->suite, error);
-    if (rc == CS_OK)
-        rc = cs_point_base_mul(&q, y->suite, r, error);
-    if (rc == CS_OK)
-        rc = cs_key_scalar_mul(scalar, &q, &there, error);
-    if (rc == CS_OK)
-        rc = cs_point_mul(&here, r, y, error);
-    cs_secret_free(&r);
-    if (rc != CS_OK)
-        return rc;
-    cs_point_canonical(&here);
-    if (!cs_point_equal(&here, &there))
-        return CS_FAIL(error, CS_E_CREDENTIAL,
-            "key %s of the token is not the S_X of the credential; it stays sealed",
-            cs_key_describe(scalar)->label);
-    return CS_OK;
-}
-
 static int note_place(cs_home *home, const cs_key *scalar, cs_error *error)
 {
     int rc = cs_home_set_text(home, "keys.scalar", cs_key_describe(scalar)->uri, error);
@@ -254,8 +225,6 @@ int cs_own_scalar_adopt(cs_actor *actor, cs_error *error)
     if (rc == CS_OK && actor->scalar == NULL)
         rc = CS_FAIL(error, CS_E_KEY_MISSING,
             "the token does not show the S_X that was brought into it; it stays sealed");
-    if (rc == CS_OK)
-        rc = check_acts(actor->scalar, &actor->credential.y, error);
     if (rc == CS_OK)
         rc = note_place(actor->home, actor->scalar, error);
     if (rc == CS_OK)
